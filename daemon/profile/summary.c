@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "summary.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include "tree.h"
+
+/* ProfileSummaryBuilder::DefaultCutoffs, in millionths. */
+static const uint32_t default_cutoffs[SUMMARY_N_CUTOFFS] = {
+	10000,	100000, 200000, 300000, 400000, 500000, 600000, 700000,
+	800000, 900000, 950000, 990000, 999000, 999900, 999990, 999999,
+};
+
+static uint64_t count_records(const struct function *f)
+{
+	uint64_t n = f->n_records;
+
+	for (uint32_t i = 0; i < f->n_inlinees; i++)
+		n += count_records(f->inlinees[i]);
+	return n;
+}
+
+static uint64_t *collect_samples(const struct function *f, uint64_t *to)
+{
+	for (uint32_t i = 0; i < f->n_records; i++)
+		*to++ = f->records[i].samples;
+	for (uint32_t i = 0; i < f->n_inlinees; i++)
+		to = collect_samples(f->inlinees[i], to);
+	return to;
+}
+
+static int compare_descending(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x < y) - (x > y);
+}
+
+/*
+ * Walks the samples from the highest, all of one value at a time: LLVM keeps a map from value to
+ * frequency. The sum wraps there, and so it does here.
+ */
+static void compute_cutoffs(const uint64_t *samples, uint64_t n, struct summary *s)
+{
+	uint64_t i = 0, sum = 0, min_count = 0;
+
+	for (unsigned int k = 0; k < SUMMARY_N_CUTOFFS; k++) {
+		unsigned __int128 share = (unsigned __int128)s->total * default_cutoffs[k];
+		uint64_t want = (uint64_t)(share / 1000000);
+
+		while (sum < want && i < n) {
+			min_count = samples[i];
+			for (; i < n && samples[i] == min_count; i++)
+				sum += min_count;
+		}
+		s->cutoffs[k] = (struct summary_cutoff){ default_cutoffs[k], min_count, i };
+	}
+}
+
+int summary_compute(const struct profile *profile, struct summary *ret_summary)
+{
+	struct summary s = { .n_functions = profile->n_functions };
+	uint64_t *samples, *to;
+
+	for (uint32_t i = 0; i < profile->n_functions; i++) {
+		s.n_records += count_records(profile->functions[i]);
+		if (profile->functions[i]->head > s.max_head)
+			s.max_head = profile->functions[i]->head;
+	}
+	samples = to = calloc(s.n_records + 1, sizeof(*samples));
+	if (!samples)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < profile->n_functions; i++)
+		to = collect_samples(profile->functions[i], to);
+	qsort(samples, s.n_records, sizeof(*samples), compare_descending);
+	s.max = samples[0];
+	for (uint64_t i = 0; i < s.n_records; i++)
+		s.total += samples[i];
+	compute_cutoffs(samples, s.n_records, &s);
+	free(samples);
+	*ret_summary = s;
+	return 0;
+}
