@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is done with whole tables: merging, the way out of the window's offsets, the audit.
+ */
+#include "counters.h"
+
+#include <errno.h>
+#include "branch_counts.h"
+#include "counters_inside.h"
+
+/* Makes room in dst for every key of src, with count 0 where it is new. */
+static int merge_keys(const struct table *dst, const struct table *src)
+{
+	for (size_t i = 1; i < src->n_slots; i++) {
+		const struct slot *from = &src->slots[i];
+		struct slot *to;
+
+		if (!from->key)
+			continue;
+		to = table_probe(dst, from->key);
+		if (!to)
+			return COUNTERS_E_FULL;
+		if (!to->key)
+			table_insert(dst, to, from->key, from->value & VALUE_BITS);
+		else if ((to->value ^ from->value) & VALUE_BITS)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* After merge_keys(): every key is there. */
+static void merge_counts(const struct table *dst, const struct table *src)
+{
+	for (size_t i = 0; i < src->n_slots; i++) {
+		const struct slot *from = &src->slots[i];
+
+		if (from->value & COUNT_MAX)
+			table_probe(dst, from->key)->value += from->value & COUNT_MAX;
+	}
+}
+
+static void merge_totals(struct counters_totals *dst, const struct counters_totals *src)
+{
+	uint64_t *to = (uint64_t *)dst;
+	const uint64_t *from = (const uint64_t *)src;
+
+	_Static_assert(sizeof(*dst) % sizeof(*to) == 0, "u64 throughout");
+	for (size_t i = 0; i < sizeof(*dst) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
+int counters_merge(struct counters *dst, const struct counters *src)
+{
+	int r;
+
+	if (dst->chain != src->chain)
+		return -EINVAL;
+	if (src->block->totals.added_weight > COUNT_MAX - dst->block->totals.added_weight)
+		return COUNTERS_E_FULL;
+	r = merge_keys(&dst->edges, &src->edges);
+	if (r == 0)
+		r = merge_keys(&dst->ranges, &src->ranges);
+	if (r)
+		return r;
+	merge_counts(&dst->edges, &src->edges);
+	merge_counts(&dst->ranges, &src->ranges);
+	merge_totals(&dst->block->totals, &src->block->totals);
+	return 0;
+}
+
+static uint64_t vaddr_of(uint32_t off, uint64_t window_vaddr)
+{
+	return off == OFF_EXTERNAL ? VADDR_EXTERNAL : window_vaddr + off;
+}
+
+static size_t list_branches(const struct table *table, uint64_t window_vaddr,
+			    struct branch_count *branches)
+{
+	size_t n = 0;
+
+	for (size_t i = 1; i < table->n_slots; i++) {
+		const struct slot *slot = &table->slots[i];
+		uint64_t key = key_as_counted(slot->key, slot->value);
+
+		if (key_second(key) == OFF_EXTERNAL)
+			continue;
+		branches[n++] = (struct branch_count){
+			.from_vaddr = vaddr_of(key_first(key), window_vaddr),
+			.to_vaddr = vaddr_of(key_second(key), window_vaddr),
+			.n = slot->value & COUNT_MAX,
+		};
+	}
+	return n;
+}
+
+static size_t list_ranges(const struct table *table, uint64_t window_vaddr,
+			  struct range_count *ranges)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < table->n_slots; i++) {
+		const struct slot *slot = &table->slots[i];
+
+		if (!slot->value)
+			continue;
+		ranges[n++] = (struct range_count){
+			.start_vaddr = vaddr_of(key_first(slot->key), window_vaddr),
+			.end_vaddr = vaddr_of(key_second(slot->key), window_vaddr),
+			.n = slot->value,
+		};
+	}
+	return n;
+}
+
+int counters_snapshot(const struct counters *counters, uint64_t window_vaddr,
+		      struct branch_counts *ret)
+{
+	struct branch_counts counts = { 0 };
+
+	counts.branches = calloc(counters->block->n_edges + 1, sizeof(*counts.branches));
+	counts.ranges = calloc(counters->block->n_ranges + 1, sizeof(*counts.ranges));
+	if (!counts.branches || !counts.ranges) {
+		branch_counts_deinit(&counts);
+		return -ENOMEM;
+	}
+	counts.n_branches = list_branches(&counters->edges, window_vaddr, counts.branches);
+	counts.n_ranges = list_ranges(&counters->ranges, window_vaddr, counts.ranges);
+	branch_counts_normalize(&counts);
+	*ret = counts;
+	return 0;
+}
+
+static uint64_t sum_of(const uint64_t *items, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += items[i];
+	return sum;
+}
+
+static const char *find_unbalanced(const struct counters_totals *totals)
+{
+	if (totals->n_stacks !=
+	    totals->n_empty_stacks + totals->n_void_stacks + totals->n_cut[CUT_NEWEST])
+		return "stacks are not empty, void and begun ones";
+	if (totals->n_entries != totals->n_kept + sum_of(totals->n_removed, N_REMOVED))
+		return "entries are not kept and removed ones";
+	if (totals->n_kept != totals->n_pairs + sum_of(totals->n_cut, N_CUT))
+		return "kept entries are not pairs and cuts";
+	return NULL;
+}
+
+static const char *find_miscounted(const struct counters *counters)
+{
+	const struct counters_totals *totals = &counters->block->totals;
+	struct table_audit edges = table_audit(&counters->edges);
+	struct table_audit ranges = table_audit(&counters->ranges);
+
+	if (totals->kept_weight != edges.kept)
+		return "kept entries are not what the edge table counts";
+	if (totals->pairs_weight != ranges.counted || ranges.kept)
+		return "pairs are not what the range table counts";
+	if (edges.counted > totals->added_weight)
+		return "the edge table counts more than was added";
+	if (edges.n_used != counters->block->n_edges || ranges.n_used != counters->block->n_ranges)
+		return "a table's fill is not its number of keys";
+	if (!edges.is_findable || !ranges.is_findable)
+		return "a key stands where no search finds it";
+	return NULL;
+}
+
+int counters_check(const struct counters *counters, const char **ret_what)
+{
+	const char *what = find_unbalanced(&counters->block->totals);
+
+	if (!what)
+		what = find_miscounted(counters);
+	if (!what)
+		return 0;
+	*ret_what = what;
+	return -EBADMSG;
+}
