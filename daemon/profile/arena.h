@@ -5,7 +5,7 @@
  * Memory for one tree: many small blocks that grow, are given back, and all die together.
  *
  * Blocks carry no header. Their sizes are rounded to a few classes; a block that was given back is
- * handed out again for the same class. Blocks above ARENA_BIG_BYTES go to malloc and back one by one.
+ * handed out again for the same class. Blocks above ARENA_BIG_BYTES go to malloc and back.
  */
 
 #include <stddef.h>
@@ -18,8 +18,8 @@
 struct arena_chunk;
 
 struct arena {
-	struct arena_chunk *chunks; /* doubly linked; the blocks live in them */
-	uint8_t *room, *room_end;   /* what is left of the newest small-block chunk */
+	struct arena_chunk *chunks;	 /* doubly linked; the blocks live in them */
+	uint8_t *room, *room_end;	 /* what is left of the newest small-block chunk */
 	void *released[ARENA_N_CLASSES]; /* lists through the first pointer of each block */
 	size_t n_bytes, ceiling_bytes;	 /* taken from malloc; n_bytes <= ceiling_bytes */
 	int error;			 /* 0, -ENOMEM, or -E2BIG: the ceiling; sticks */

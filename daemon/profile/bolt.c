@@ -10,7 +10,7 @@
 
 enum { FROM_INSIDE = 1, FROM_OUTSIDE = 2 };
 
-/* How many of the n sorted addresses are at or below vaddr: the same for one function's addresses. */
+/* How many of n sorted addresses are at or below vaddr: the same for all of one function. */
 static size_t count_at_or_below(const uint64_t *sorted, size_t n, uint64_t vaddr)
 {
 	size_t lo = 0;

@@ -19,8 +19,8 @@
  *		n_records  { line_off disc samples n_targets { name_index n } }
  *		n_inlinees { line_off disc BODY }
  *
- * Numbers are ULEB128 unless said otherwise, fixed ones little-endian. Everything is appended to the
- * buffer in one pass; only the table of sections, of known size, is filled in at the end.
+ * Numbers are ULEB128 unless said otherwise, fixed ones little-endian. Everything is appended in
+ * one pass; only the table of sections, of known size, is filled in at the end.
  */
 #include "extbinary.h"
 
@@ -56,8 +56,8 @@ struct encoder {
 	struct buf *buf;
 	size_t file_start; /* in buf */
 	bool has_md5_names;
-	uint32_t *index;	   /* by number of name: place in the name table, or UNUSED */
-	struct table_name *table;  /* in name order */
+	uint32_t *index;	  /* by number of name: place in the name table, or UNUSED */
+	struct table_name *table; /* in name order */
 	uint32_t n_table;
 	uint64_t *function_offset; /* by function: of its head in the profile section */
 	struct section sections[N_SECTIONS];
@@ -119,8 +119,7 @@ static int build_name_table(struct encoder *e)
 		if (e->index[name] != UNUSED)
 			e->table[e->index[name]] =
 				(struct table_name){ prefix_of(e->profile, name), name };
-	qsort_r(e->table, e->n_table, sizeof(*e->table), compare_table_names,
-		(void *)e->profile);
+	qsort_r(e->table, e->n_table, sizeof(*e->table), compare_table_names, (void *)e->profile);
 	for (uint32_t i = 0; i < e->n_table; i++)
 		e->index[e->table[i].name] = i;
 	return 0;
@@ -239,8 +238,7 @@ static void begin_section(struct encoder *e, enum place place)
 
 static void end_section(struct encoder *e, enum place place)
 {
-	e->sections[place].n_bytes =
-		e->buf->n_bytes - e->file_start - e->sections[place].offset;
+	e->sections[place].n_bytes = e->buf->n_bytes - e->file_start - e->sections[place].offset;
 }
 
 static int put_sections(struct encoder *e)

@@ -27,12 +27,13 @@ must_check int extbinary_encode(const struct profile *profile,
 
 /*
  * Reads a whole file, foreign bytes: this form with all its flags (compressed, flat, hashed names),
- * or LLVM's older raw binary. names gets the names; ceiling_bytes bounds the tree, the table of names
- * and each section that is unpacked. Unknown sections are passed over; so are the summary's figures,
- * a list of cold symbols and function attributes. Of hashed names the profile holds the decimal
- * hash, as llvm-profdata prints it, and is_md5 is set. Functions that appear twice are added up.
- * 0; -EBADMSG, malformed; -ENOTSUP, a context-sensitive or pseudo-probe profile; -E2BIG; -ENOMEM. On
- * failure *problem names the section and the offset in it.
+ * or LLVM's older raw binary. names gets the names; ceiling_bytes bounds the tree, the table of
+ * names and an unpacked section, each. Passed over: unknown sections, the summary's figures, a list
+ * of cold symbols, function attributes. Of hashed names the profile holds the decimal hash, as
+ * llvm-profdata prints it, and is_md5 is set. Functions that appear twice are added up.
+ *
+ * 0; -EBADMSG, malformed; -ENOTSUP, a context-sensitive or pseudo-probe profile or another version;
+ * -E2BIG; -ENOMEM. On failure *problem names the section and the offset in it.
  */
 must_check int extbinary_read(const void *data, size_t n_bytes, struct names *names,
 			      size_t ceiling_bytes, struct problem *problem,

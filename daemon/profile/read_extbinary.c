@@ -344,7 +344,8 @@ static int read_section_table(struct reader *r)
 		s->data = bytes_take(&at, s->n_bytes);
 		n_sum += s->n_bytes;
 		if (at.failed || n_sum > (size_t)(b->end - b->start))
-			return malformed(r, "a section is not within the file, or overlaps another");
+			return malformed(r,
+					 "a section is not within the file, or overlaps another");
 	}
 	return 0;
 }

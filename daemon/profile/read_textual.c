@@ -225,6 +225,8 @@ static int read_line(struct reader *r, struct span s)
 		s.start++;
 	if (s.start == s.end || *s.start == '#')
 		return 0;
+	if (find_char(s, '\0'))
+		return malformed(r, "a NUL byte");
 	depth = (size_t)(s.start - line);
 	if (depth == 0)
 		return read_function(r, s);

@@ -66,8 +66,8 @@ static void put_name(struct name name, size_t n_columns, struct buf *buf)
 	size_t n = is_cut ? n_columns - 1 : name.n_bytes;
 
 	for (size_t i = 0; i < n; i++)
-		buf_u8(buf, (uint8_t)(name.text[i] >= ' ' && name.text[i] <= '~' ? name.text[i]
-										 : '?'));
+		buf_u8(buf,
+		       (uint8_t)(name.text[i] >= ' ' && name.text[i] <= '~' ? name.text[i] : '?'));
 	if (is_cut)
 		buf_str(buf, "…");
 }
@@ -200,8 +200,7 @@ static struct json_object *json_of_functions(const struct profile *profile,
 		const struct function *f = profile->functions[i];
 		struct json_object *object = json_object_new_object();
 
-		add(object, "name", json_of_name(names_get(profile->names, f->name), error),
-		    error);
+		add(object, "name", json_of_name(names_get(profile->names, f->name), error), error);
 		add(object, "share", json_object_new_double(share_of(f, figures)), error);
 		add_u64(object, "total", f->total, error);
 		add_u64(object, "head", f->head, error);

@@ -18,9 +18,9 @@ struct profile;
 /* The figures of a whole profile. */
 struct show_figures {
 	struct summary summary;
-	double density;	       /* density.h */
+	double density;		/* density.h */
 	double total_of_totals; /* of the functions' totals: what shares are of; may pass 2^64 */
-	uint32_t n_inlinees;   /* at every depth; stops at UINT32_MAX */
+	uint32_t n_inlinees;	/* at every depth; stops at UINT32_MAX */
 };
 
 struct show_options {
@@ -35,8 +35,8 @@ must_check int show_compute(const struct profile *profile, struct show_figures *
  * Both append, from a sorted profile (profile_sort()), and leave their failure in buf->error. Bytes
  * of names that are not printable ASCII become '?', so that a file cannot write to a terminal.
  *
- * Text is UTF-8: a name that is too long for its line ends in an ellipsis. JSON is one object with a
- * newline behind it; counts above 2^53 are exact in it, though not every reader keeps them.
+ * Text is UTF-8: a name that is too long for its line ends in an ellipsis. JSON is one object and a
+ * newline; counts above 2^53 are exact in it, though not every reader keeps them.
  */
 void show_text(const struct profile *profile, const struct show_figures *figures,
 	       const struct show_options *options, struct buf *buf);

@@ -11,8 +11,8 @@
  *	record   := loc ": " samples (" " callee ":" count)* "\n"
  *	loc      := line_off ["." disc]			(the dot part if disc != 0)
  *
- * It cannot say that discriminators are flow-sensitive: who converts such text loses that, and clang
- * then has to be told (-mllvm -profile-isfs).
+ * It cannot say that discriminators are flow-sensitive: what is converted from such text has lost
+ * that, and clang then has to be told (-mllvm -profile-isfs).
  */
 
 #include <stddef.h>
@@ -26,9 +26,10 @@ void textual_encode(const struct profile *profile, struct buf *buf);
 
 /*
  * Reads a whole file, foreign bytes. names gets the names; ceiling_bytes bounds the tree. Functions
- * and lines that appear twice are added up, as LLVM does. is_fs is false: the caller may know better.
- * 0; -EBADMSG, malformed; -ENOTSUP, a context-sensitive or pseudo-probe profile; -E2BIG; -ENOMEM. On
- * failure *problem names the line.
+ * and lines that appear twice are added up, as LLVM does. is_fs is false; the caller may know.
+ *
+ * 0; -EBADMSG, malformed; -ENOTSUP, a context-sensitive or pseudo-probe profile; -E2BIG; -ENOMEM.
+ * On failure *problem names the line.
  */
 must_check int textual_read(const void *data, size_t n_bytes, struct names *names,
 			    size_t ceiling_bytes, struct problem *problem,

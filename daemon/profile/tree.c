@@ -71,9 +71,9 @@ static uint64_t hash_target(const void *item)
 	return hash_u64(((const struct target *)item)->name);
 }
 
-static const struct kind function_kind = { sizeof(struct function *), 4, is_same_function,
+static const struct kind function_kind = { sizeof(struct function *), 2, is_same_function,
 					   hash_function };
-static const struct kind record_kind = { sizeof(struct record), 2, is_same_record, hash_record };
+static const struct kind record_kind = { sizeof(struct record), 1, is_same_record, hash_record };
 static const struct kind target_kind = { sizeof(struct target), 1, is_same_target, hash_target };
 
 /* arrays of items */
@@ -102,9 +102,8 @@ static inline __attribute__((always_inline)) void *item_at(const struct kind *ki
 }
 
 /* The slot that holds an item of this key, or the empty one where it would go. */
-static inline __attribute__((always_inline)) uint32_t *find_slot(const struct kind *kind,
-								 void *items, uint32_t capacity,
-								 const void *key)
+static inline __attribute__((always_inline)) uint32_t *
+find_slot(const struct kind *kind, void *items, uint32_t capacity, const void *key)
 {
 	uint32_t *slots = slots_of(kind, items, capacity);
 	uint64_t n_slots = 2 * (uint64_t)capacity;
@@ -115,8 +114,9 @@ static inline __attribute__((always_inline)) uint32_t *find_slot(const struct ki
 	return &slots[i];
 }
 
-static inline __attribute__((always_inline)) uint32_t
-find(const struct kind *kind, void *items, uint32_t n, uint32_t capacity, const void *key)
+static inline __attribute__((always_inline)) uint32_t find(const struct kind *kind, void *items,
+							   uint32_t n, uint32_t capacity,
+							   const void *key)
 {
 	if (is_indexed(capacity))
 		return *find_slot(kind, items, capacity, key) - 1; /* empty: 0 - 1 == NOT_FOUND */
@@ -250,8 +250,8 @@ struct function *profile_function(struct profile *profile, uint32_t name)
 				    &profile->functions_capacity, &key);
 }
 
-struct function *profile_inlinee(struct profile *profile, struct function *parent, uint32_t line_off,
-				 uint32_t disc, uint32_t name)
+struct function *profile_inlinee(struct profile *profile, struct function *parent,
+				 uint32_t line_off, uint32_t disc, uint32_t name)
 {
 	struct function key = {
 		.name = name, .line_off = line_off, .disc = disc, .depth = parent->depth + 1
@@ -298,8 +298,8 @@ int profile_add_target(struct profile *profile, struct record *record, uint32_t 
 		return 0;
 	}
 	if (record->n_targets == record->targets_capacity) {
-		void *grown = grow(profile->arena, &target_kind, record->targets,
-				   record->n_targets, &record->targets_capacity);
+		void *grown = grow(profile->arena, &target_kind, record->targets, record->n_targets,
+				   &record->targets_capacity);
 
 		if (!grown)
 			return profile->arena->error;

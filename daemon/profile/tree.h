@@ -4,8 +4,8 @@
 /*
  * Function samples: the tree that an AutoFDO profile is.
  *
- * A profile is a set of top-level functions by name. A function has a total, a head count (top level
- * only), records by (line offset, discriminator) with samples and call targets, and inlined
+ * A profile is a set of top-level functions by name. A function has a total, a head count (only at
+ * top level), records by (line offset, discriminator) with samples and call targets, and inlined
  * functions by (line offset, discriminator, name) which are functions again. Everything in it is a
  * sum or a maximum, so the order of adding never matters; encoders sort.
  * Rules: LLVM 19.1, llvm/include/llvm/ProfileData/SampleProf.h (FunctionSamples, SampleRecord).
@@ -74,8 +74,8 @@ DEFINE_CLEANUP(struct profile, profile, profile_free)
  */
 
 struct function *profile_function(struct profile *profile, uint32_t name);
-struct function *profile_inlinee(struct profile *profile, struct function *parent, uint32_t line_off,
-				 uint32_t disc, uint32_t name);
+struct function *profile_inlinee(struct profile *profile, struct function *parent,
+				 uint32_t line_off, uint32_t disc, uint32_t name);
 /* The pointer is valid until the next record is created in the same function. */
 struct record *profile_record(struct profile *profile, struct function *function, uint32_t line_off,
 			      uint32_t disc);

@@ -238,10 +238,11 @@ static int feed_lines(struct reader *r, const char *text, size_t n_bytes, size_t
 static int finish(struct reader *r, struct branch_counts *ret_counts)
 {
 	if (r->is_in_block)
-		return problem_set(r->problem, -EBADMSG,
-				   "unsymbolized: line %llu: %llu more %s announced, but the input ends",
-				   (unsigned long long)r->line, (unsigned long long)r->n_left,
-				   r->kind == RANGES ? "ranges were" : "branches were");
+		return problem_set(
+			r->problem, -EBADMSG,
+			"unsymbolized: line %llu: %llu more %s announced, but the input ends",
+			(unsigned long long)r->line, (unsigned long long)r->n_left,
+			r->kind == RANGES ? "ranges were" : "branches were");
 	if (r->kind == BRANCHES)
 		return problem_set(r->problem, -EBADMSG,
 				   "unsymbolized: line %llu: the input ends before its branches",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is computed from a finished tree: summary, density, removals, and what show makes of them. */
+/* What is computed from a finished tree: summary, density, removals, and what show makes of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -150,7 +150,8 @@ static void test_show_cuts_names_to_the_columns_and_hides_control_bytes(void **s
 	struct fixture *x = *state;
 	struct function *f = profile_function(
 		x->profile,
-		example_name(x->names, "a\033[2J_very_long_name_of_a_function_that_goes_on_and_on"));
+		example_name(x->names,
+			     "a\033[2J_very_long_name_of_a_function_that_goes_on_and_on"));
 	char *text;
 
 	f->total = 1000;

@@ -48,7 +48,7 @@ static uint64_t draw_count(struct chance *c)
 
 static uint32_t draw_name(struct chance *c, struct names *names)
 {
-	static const char *const shapes[] = { "f%u",	   "f%u.cold",		"f%u.__uniq.%u",
+	static const char *const shapes[] = { "f%u",	     "f%u.cold",      "f%u.__uniq.%u",
 					      "f%u.llvm.%u", "__x64_sys_f%u", "_RNvCs%u_4core" };
 	char text[64];
 	unsigned int n = (unsigned int)draw(c, 40);
@@ -81,9 +81,8 @@ static void fill(struct chance *c, struct profile *p, struct function *f)
 
 		r->samples = draw_count(c);
 		for (uint64_t k = draw(c, 4) ? 0 : draw(c, 5); k > 0; k--)
-			assert_int_equal(profile_add_target(p, r, draw_name(c, p->names),
-							    draw_count(c)),
-					 0);
+			assert_int_equal(
+				profile_add_target(p, r, draw_name(c, p->names), draw_count(c)), 0);
 	}
 	for (uint64_t n = f->depth < 6 ? draw(c, 4) : 0; n > 0; n--)
 		fill(c, p,
@@ -179,8 +178,8 @@ static struct buf text_of_file(const char *name, struct buf *ret_binary)
 	profile_sort(p);
 	textual_encode(p, &text);
 	if (ret_binary)
-		assert_int_equal(
-			extbinary_encode(p, &(struct extbinary_options){ 0 }, ret_binary), 0);
+		assert_int_equal(extbinary_encode(p, &(struct extbinary_options){ 0 }, ret_binary),
+				 0);
 	profile_free(p);
 	names_free(names);
 	buf_deinit(&data);
@@ -220,9 +219,9 @@ struct written {
 
 static struct written write_random(uint64_t seed)
 {
-	struct written w = {
-		.text = BUF_INIT(CEILING), .binary = BUF_INIT(CEILING), .md5 = BUF_INIT(CEILING)
-	};
+	struct written w = { .text = BUF_INIT(CEILING),
+			     .binary = BUF_INIT(CEILING),
+			     .md5 = BUF_INIT(CEILING) };
 
 	assert_int_equal(names_new(&w.names, CEILING), 0);
 	w.profile = random_profile(w.names, seed);

@@ -119,8 +119,7 @@ static void test_textual_malformed_text_is_refused_with_its_line(void **state)
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++)
-		expect_problem(cases[i].text, strlen(cases[i].text), cases[i].code,
-			       cases[i].words);
+		expect_problem(cases[i].text, strlen(cases[i].text), cases[i].code, cases[i].words);
 }
 
 static void test_textual_chain_deeper_than_the_tree_is_refused(void **state)
@@ -133,6 +132,18 @@ static void test_textual_chain_deeper_than_the_tree_is_refused(void **state)
 		buf_str(&b, "1: f:1\n");
 	}
 	expect_problem(b.data, b.n_bytes, -EBADMSG, "line 513: inlined deeper than 512");
+	buf_deinit(&b);
+}
+
+/* The binary forms end names with a NUL: one within a name would come back as two names. */
+static void test_textual_nul_byte_is_refused(void **state)
+{
+	struct buf b = BUF_INIT(CEILING);
+
+	for (unsigned int i = 0; i < 1000; i++)
+		buf_str(&b, "f:1:1\n");
+	buf_append(&b, "f\0g:1:1\n", 8);
+	expect_problem(b.data, b.n_bytes, -EBADMSG, "line 1001: a NUL byte");
 	buf_deinit(&b);
 }
 
@@ -262,7 +273,8 @@ static void test_extbinary_mangled_files_are_refused_with_their_place(void **sta
 	       PART(32, 0, "\1\0\2\1\x80\x80\x04\0\5\0\0"));
 	EXPECT(-EBADMSG, "offset 0x4: the record is cut or its line", NAMES,
 	       PART(32, 0, "\1\0\2\1\1\x80\x80\x80\x80\x10\5\0\0"));
-	EXPECT(-EBADMSG, "offset 0x4: the call targets", NAMES, PART(32, 0, "\1\0\2\1\1\0\5\2\0\1"));
+	EXPECT(-EBADMSG, "offset 0x4: the call targets", NAMES,
+	       PART(32, 0, "\1\0\2\1\1\0\5\2\0\1"));
 	EXPECT(-EBADMSG, "offset 0x4: the call targets", NAMES,
 	       PART(32, 0, "\1\0\2\1\1\0\5\1\7\1\0"));
 	EXPECT(-EBADMSG, "the record is cut", NAMES,
@@ -299,8 +311,9 @@ static void test_extbinary_section_table_lies_are_refused(void **state)
 /* The same megabyte as often as the table says would be an hour's work for a small file. */
 static void test_extbinary_sections_that_overlap_are_refused(void **state)
 {
-	const struct part parts[] = { NAMES, FUNCTIONS, FUNCTIONS, FUNCTIONS, FUNCTIONS,
-				      FUNCTIONS };
+	const struct part parts[] = {
+		NAMES, FUNCTIONS, FUNCTIONS, FUNCTIONS, FUNCTIONS, FUNCTIONS
+	};
 	struct buf b = file_of(parts, 6);
 	uint64_t off = 18, size = b.n_bytes - off;
 
@@ -355,8 +368,8 @@ static void test_extbinary_bomb_is_refused_before_it_unpacks(void **state)
 	static const char zeros[2u << 20];
 	struct buf b = compressed(zeros, sizeof(zeros), sizeof(zeros));
 
-	EXPECT(-E2BIG, "unpacks to 2097152 bytes",
-	       { 2, EXTBINARY_COMPRESSED, b.data, b.n_bytes }, FUNCTIONS);
+	EXPECT(-E2BIG, "unpacks to 2097152 bytes", { 2, EXTBINARY_COMPRESSED, b.data, b.n_bytes },
+	       FUNCTIONS);
 	buf_deinit(&b);
 }
 
@@ -445,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_textual_odd_but_legal_text_is_read),
 		cmocka_unit_test(test_textual_malformed_text_is_refused_with_its_line),
 		cmocka_unit_test(test_textual_chain_deeper_than_the_tree_is_refused),
+		cmocka_unit_test(test_textual_nul_byte_is_refused),
 		cmocka_unit_test(test_textual_memory_is_bounded),
 		cmocka_unit_test(test_read_what_is_no_profile_is_refused),
 		cmocka_unit_test(test_extbinary_sections_are_found_wherever_they_stand),

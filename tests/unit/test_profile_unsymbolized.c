@@ -76,9 +76,9 @@ static void test_unsymbolized_empty_counts_are_two_zeros(void **state)
 
 static void test_unsymbolized_repeated_keys_and_dumps_add_up(void **state)
 {
-	struct branch_counts counts =
-		read_text("2\n10-20:1\n 10-20:2\n0\n   1\n5-6:0\n2\nA->b:18446744073709551615\na->b:7"
-			  "\n1\n10-20:4\n0");
+	struct branch_counts counts = read_text(
+		"2\n10-20:1\n 10-20:2\n0\n   1\n5-6:0\n2\nA->b:18446744073709551615\na->b:7"
+		"\n1\n10-20:4\n0");
 
 	expect_encoded(&counts, 0, "1\n10-20:7\n1\na->b:18446744073709551615\n");
 	branch_counts_deinit(&counts);
