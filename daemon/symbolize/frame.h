@@ -18,4 +18,4 @@ struct frame {
 	uint32_t discriminator;
 };
 
-#define N_FRAMES_MAX 512 /* deeper inline chains are cut at the leaf side and counted */
+#define N_FRAMES_MAX 512 /* compilers write some tens; a deeper chain is refused and counted */

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All questions about addresses are gathered first and sorted by unit and address; then each unit
+ * that is asked about is loaded once. Sums and maxima do not care about the order.
+ */
+#include "accumulate.h"
+
+#include <errno.h>
+#include "base/array.h"
+#include "coverage.h"
+#include "remove.h"
+#include "symbolize/discriminator.h"
+#include "symbolize/unit_frames.h"
+
+#define N_QUESTIONS_MAX (64u << 20)
+
+/* A covered interval or the source of a call, in one unit. */
+struct question {
+	uint64_t lo_vaddr;
+	uint64_t hi_vaddr; /* [lo, hi); of a call lo + 1 */
+	uint64_t n;
+	uint32_t unit;
+	uint32_t callee; /* its name; NAME_NONE: a covered interval */
+};
+
+struct work {
+	struct symbols *symbols;
+	enum accumulate_rule rule;
+	struct profile *profile;
+	struct accumulate_stats *stats;
+	struct unit_frames uf;
+	struct question *questions;
+	size_t n_questions, capacity;
+	/* the location that was looked up last, and its way through the tree */
+	struct location location;
+	uint64_t location_lo_vaddr;
+	struct frame frames[N_FRAMES_MAX];
+	size_t n_frames;
+	struct function *path[N_FRAMES_MAX];
+};
+
+/* gathering */
+
+static int ask(struct work *w, struct question question)
+{
+	int r = array_push_room(w->questions, w->n_questions, w->capacity, N_QUESTIONS_MAX);
+
+	if (r == 0)
+		w->questions[w->n_questions++] = question;
+	return r;
+}
+
+/* Splits [lo, hi) where units change; what no unit describes has no frames. */
+static int ask_interval(struct work *w, uint64_t lo, uint64_t hi, uint64_t n, uint32_t callee)
+{
+	int r = 0;
+
+	while (r == 0 && lo < hi) {
+		uint64_t unit_hi;
+		size_t unit = unit_map_find(&w->symbols->units, lo, &unit_hi);
+		uint64_t piece_hi = unit_hi < hi ? unit_hi : hi;
+
+		if (unit != DWARF_NO_UNIT)
+			r = ask(w, (struct question){ lo, piece_hi, n, (uint32_t)unit, callee });
+		lo = piece_hi;
+	}
+	return r;
+}
+
+static int ask_coverage(struct work *w, const struct branch_counts *counts)
+{
+	struct coverage coverage;
+	int r = coverage_compute(counts, &w->symbols->functions, &coverage);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < coverage.n; i++)
+		r = ask_interval(w, coverage.items[i].start_vaddr, coverage.items[i].end_vaddr + 1,
+				 coverage.items[i].n, NAME_NONE);
+	coverage_deinit(&coverage);
+	return r;
+}
+
+/* A branch to a function's entry: its head, and a question about the caller's line. */
+static int ask_call(struct work *w, const struct branch_count *branch)
+{
+	struct names *names = w->symbols->names;
+	const struct function_range *entry =
+		functions_entry_at(&w->symbols->functions, branch->to_vaddr);
+	struct function *function;
+	struct name name;
+	uint32_t callee;
+	int r;
+
+	if (!entry)
+		return 0;
+	name = names_get(names, entry->name);
+	r = names_add(names, name.text, function_canonical_bytes(name.text, name.n_bytes), &callee);
+	if (r < 0)
+		return r;
+	function = profile_function(w->profile, callee);
+	if (!function)
+		return profile_error(w->profile);
+	function->head = saturating_add(function->head, branch->n);
+	if (w->rule == ACCUMULATE_ACCURATE && branch->from_vaddr == VADDR_EXTERNAL)
+		return 0;
+	return ask_interval(w, branch->from_vaddr, branch->from_vaddr + 1, branch->n, callee);
+}
+
+static int compare_questions(const void *a, const void *b)
+{
+	const struct question *x = a, *y = b;
+
+	if (x->unit != y->unit)
+		return x->unit < y->unit ? -1 : 1;
+	return (x->lo_vaddr > y->lo_vaddr) - (x->lo_vaddr < y->lo_vaddr);
+}
+
+/* answering */
+
+/* A frame inlined at line 0 is nowhere: accurate profiles end the chain before it. */
+static size_t usable_frames(struct work *w, size_t n_frames)
+{
+	if (w->rule == ACCUMULATE_LLVM || n_frames == 0)
+		return n_frames;
+	for (uint32_t i = w->location.node, n = (uint32_t)n_frames; i != NODE_NONE && n > 1; n--) {
+		const struct frame_node *node = &w->uf.nodes[i];
+
+		if (!node->is_subprogram && node->call_line == 0)
+			n_frames = n - 1;
+		i = node->parent;
+	}
+	return n_frames;
+}
+
+/* Walks or makes the way from the top-level function to the leaf. */
+static int find_path(struct work *w)
+{
+	bool is_fs = w->profile->is_fs;
+
+	for (size_t i = 0; i < w->n_frames; i++) {
+		const struct frame *f = &w->frames[i], *call = i ? &w->frames[i - 1] : NULL;
+
+		w->path[i] = call ? profile_inlinee(w->profile, w->path[i - 1], call->line_off,
+						    discriminator_base(call->discriminator, is_fs),
+						    f->name)
+				  : profile_function(w->profile, f->name);
+		if (!w->path[i])
+			return profile_error(w->profile);
+	}
+	return 0;
+}
+
+/* Makes w->location the one of vaddr. */
+static int locate(struct work *w, uint64_t vaddr)
+{
+	size_t n_frames;
+	int r;
+
+	if (vaddr >= w->location_lo_vaddr && vaddr < w->location.hi_vaddr)
+		return 0;
+	w->location = unit_frames_find(&w->uf, vaddr);
+	w->location_lo_vaddr = vaddr;
+	w->stats->n_locations++;
+	r = unit_frames_chain(&w->uf, &w->location, w->frames, &n_frames);
+	if (r < 0)
+		return r;
+	w->n_frames = usable_frames(w, n_frames);
+	if (w->n_frames == 0)
+		w->stats->n_no_frames++;
+	else if (w->location.line == 0)
+		w->stats->n_line_zero++;
+	return 0;
+}
+
+/* The leaf's record at this location; NULL with *ret_error 0 where the rule writes none. */
+static struct record *leaf_record(struct work *w, int *ret_error)
+{
+	const struct frame *leaf = &w->frames[w->n_frames - 1];
+	struct record *record = NULL;
+
+	*ret_error = 0;
+	if (w->rule == ACCUMULATE_ACCURATE && w->location.line == 0)
+		return NULL;
+	record = profile_record(w->profile, w->path[w->n_frames - 1], leaf->line_off,
+				discriminator_base(leaf->discriminator, w->profile->is_fs));
+	if (!record)
+		*ret_error = profile_error(w->profile);
+	return record;
+}
+
+/* The instructions of [lo, hi), all of one location, ran n times each. */
+static int add_body(struct work *w, uint64_t lo, uint64_t hi, uint64_t n)
+{
+	struct text_sum sum = text_sum_insns(w->symbols->text, lo, hi);
+	const struct frame *leaf = &w->frames[w->n_frames - 1];
+	struct record *record;
+	uint64_t total, samples;
+	int r;
+
+	if (sum.n_insns == 0)
+		return 0;
+	r = find_path(w);
+	if (r < 0)
+		return r;
+	total = saturating_mul(n, sum.n_bytes); /* totals count bytes */
+	for (size_t i = 0; i < w->n_frames; i++)
+		w->path[i]->total = saturating_add(w->path[i]->total, total);
+	record = leaf_record(w, &r);
+	if (!record)
+		return r;
+	samples = saturating_mul(n, discriminator_duplication(leaf->discriminator,
+							      w->profile->is_fs));
+	if (samples > record->samples)
+		record->samples = samples;
+	return 0;
+}
+
+static int answer_body(struct work *w, const struct question *q)
+{
+	int r = 0;
+
+	for (uint64_t lo = q->lo_vaddr; r == 0 && lo < q->hi_vaddr;) {
+		uint64_t hi;
+
+		r = locate(w, lo);
+		hi = w->location.hi_vaddr < q->hi_vaddr ? w->location.hi_vaddr : q->hi_vaddr;
+		if (r == 0 && w->n_frames)
+			r = add_body(w, lo, hi, q->n);
+		lo = hi;
+	}
+	return r;
+}
+
+static int answer_call(struct work *w, const struct question *q)
+{
+	struct record *record;
+	int r = locate(w, q->lo_vaddr);
+
+	if (r < 0 || w->n_frames == 0)
+		return r;
+	r = find_path(w);
+	if (r < 0)
+		return r;
+	record = leaf_record(w, &r);
+	return record ? profile_add_target(w->profile, record, q->callee, q->n) : r;
+}
+
+static int answer_all(struct work *w)
+{
+	size_t unit = DWARF_NO_UNIT;
+	int r = 0;
+
+	if (w->n_questions)
+		qsort(w->questions, w->n_questions, sizeof(*w->questions), compare_questions);
+	for (size_t i = 0; r == 0 && i < w->n_questions; i++) {
+		const struct question *q = &w->questions[i];
+
+		if (q->unit != unit) {
+			unit = q->unit;
+			w->stats->n_units++;
+			w->location.hi_vaddr = 0;
+			r = unit_frames_load(&w->uf, unit);
+		}
+		if (r == 0)
+			r = q->callee == NAME_NONE ? answer_body(w, q) : answer_call(w, q);
+	}
+	return r;
+}
+
+/* finishing */
+
+/* A line that calls ran at least as often as its calls; of top-level functions only, as LLVM does. */
+static void raise_to_targets(struct profile *profile)
+{
+	for (size_t i = 0; i < profile->n_functions; i++) {
+		struct function *f = profile->functions[i];
+
+		for (size_t k = 0; k < f->n_records; k++) {
+			uint64_t sum = 0;
+
+			for (size_t t = 0; t < f->records[k].n_targets; t++)
+				sum = saturating_add(sum, f->records[k].targets[t].n);
+			if (sum > f->records[k].samples)
+				f->records[k].samples = sum;
+		}
+	}
+}
+
+static int run(struct work *w, const struct branch_counts *counts)
+{
+	int r = ask_coverage(w, counts);
+
+	for (size_t i = 0; r == 0 && i < counts->n_branches; i++)
+		r = ask_call(w, &counts->branches[i]);
+	if (r == 0)
+		r = answer_all(w);
+	if (r < 0)
+		return r;
+	raise_to_targets(w->profile);
+	(void)remove_initializers(w->profile);
+	profile_sort(w->profile);
+	return 0;
+}
+
+int accumulate(struct symbols *symbols, enum accumulate_rule rule,
+	       const struct branch_counts *counts, size_t ceiling_bytes,
+	       struct profile **ret_profile, struct accumulate_stats *ret_stats)
+{
+	struct accumulate_stats stats = { 0 };
+	struct work *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	w->symbols = symbols;
+	w->rule = rule;
+	w->stats = &stats;
+	unit_frames_init(&w->uf, &symbols->dwarf, symbols->names);
+	r = profile_new(&w->profile, symbols->names, ceiling_bytes);
+	if (r == 0) {
+		w->profile->is_fs = symbols->image->is_fs;
+		r = run(w, counts);
+	}
+	stats.n_too_deep = w->uf.n_too_deep;
+	if (r == 0) {
+		*ret_profile = steal_ptr(w->profile);
+		*ret_stats = stats;
+	}
+	profile_free(w->profile);
+	unit_frames_deinit(&w->uf);
+	free(w->questions);
+	free(w);
+	return r;
+}

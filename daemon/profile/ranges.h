@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * From counted pairs to fall-through ranges: which of the pairs (target, next source) can have been
+ * executed straight through in this image, and how healthy the data is.
+ *
+ * Compatible rule: llvm-profgen 19.1, ProfiledBinary.h isValidFallThroughRange(), PerfReader.cpp
+ * warnInvalidRange(): the shares of its warnings are exactly those of struct range_health.
+ */
+
+#include <stdint.h>
+#include "aggregate/branch_counts.h"
+#include "base/macros.h"
+#include "symbolize/symbols.h"
+
+enum range_rule {
+	RANGES_LLVM,	 /* what llvm-profgen keeps */
+	RANGES_ACCURATE, /* no range across functions or of absurd length, none from an interrupt */
+};
+
+/* Weighted counts: how many sampled pairs, not how many distinct ones. */
+struct range_health {
+	uint64_t n_pairs;	    /* all, also those with an external side */
+	uint64_t n_external;	    /* a side or both lie outside the image's code */
+	uint64_t n_not_on_boundary; /* start is no instruction, or end no branch, call or return */
+	uint64_t n_no_function;	    /* start lies in no function */
+	uint64_t n_cross_function;  /* end lies behind the function that start is in */
+	uint64_t n_bogus;	    /* end below start, or a barrier between them */
+	uint64_t n_used;	    /* counted as ranges */
+	/* RANGES_ACCURATE only: where it differs from RANGES_LLVM */
+	uint64_t n_too_long;	 /* dropped */
+	uint64_t n_dropped_cross; /* dropped: n_cross_function of those that are not bogus */
+	uint64_t n_interrupted;	 /* ended before the instruction that was interrupted */
+};
+
+/* Weighted counts of branches. */
+struct branch_health {
+	uint64_t n_branches; /* all */
+	uint64_t n_no_target; /* dropped: the target is no instruction of the image */
+	uint64_t n_external_source; /* of those kept: the source lies outside the image's code */
+};
+
+/* Longest range that RANGES_ACCURATE believes (google/autofdo, sample_reader.cc). */
+#define RANGE_BYTES_MAX (1u << 20)
+
+/*
+ * Replaces counts->ranges, all pairs as counters_snapshot() leaves them (an external side is
+ * VADDR_EXTERNAL), by the ranges among them, normalized.
+ */
+void ranges_select(struct symbols *symbols, enum range_rule rule, struct branch_counts *counts,
+		   struct range_health *ret_health);
+
+/*
+ * Replaces counts->branches by those that arrive at an instruction of the image, normalized; a source
+ * that is none becomes VADDR_EXTERNAL.
+ */
+void branches_select(struct symbols *symbols, struct branch_counts *counts,
+		     struct branch_health *ret_health);

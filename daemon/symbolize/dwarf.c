@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dwarf.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include "base/array.h"
+
+#define N_UNITS_MAX (4u << 20)
+#define N_RANGES_MAX (4u << 20)
+
+/* DIEs in a skeleton or a type unit describe no code of their own. */
+static bool is_wanted_unit(uint8_t type)
+{
+	return type == DW_UT_compile || type == DW_UT_partial;
+}
+
+/* Header (DWARF 5, 7.5.1); the cursor stands on it and is moved behind the unit. */
+static bool read_unit_header(struct bytes *b, struct dwarf_unit *unit, uint8_t *ret_type)
+{
+	uint64_t length;
+
+	*unit = (struct dwarf_unit){ .off = bytes_off(b), .encoding.off_bytes = 4 };
+	length = bytes_u32(b);
+	if (length == UINT32_MAX) {
+		unit->encoding.off_bytes = 8;
+		length = bytes_u64(b);
+	}
+	if (b->failed || length > bytes_left(b)) {
+		bytes_fail(b);
+		return false;
+	}
+	unit->end_off = bytes_off(b) + length;
+	unit->encoding.version = bytes_u16(b);
+	*ret_type = DW_UT_compile;
+	if (unit->encoding.version >= 5) {
+		*ret_type = bytes_u8(b);
+		unit->encoding.addr_bytes = bytes_u8(b);
+		unit->abbrev_off = bytes_uint(b, unit->encoding.off_bytes);
+	} else {
+		unit->abbrev_off = bytes_uint(b, unit->encoding.off_bytes);
+		unit->encoding.addr_bytes = bytes_u8(b);
+	}
+	unit->dies_off = bytes_off(b);
+	return !b->failed && unit->dies_off <= unit->end_off;
+}
+
+static bool is_known_encoding(struct dwarf_encoding e)
+{
+	return e.version >= 2 && e.version <= 5 && (e.addr_bytes == 4 || e.addr_bytes == 8);
+}
+
+/* What dwarf_init() needs again and again. */
+struct scratch {
+	struct dwarf_abbrevs abbrevs;
+	struct dwarf_ranges ranges;
+};
+
+static int add_unit_ranges(struct dwarf *dwarf, const struct dwarf_ranges *ranges)
+{
+	for (size_t i = 0; i < ranges->n; i++) {
+		int r = array_push_room(dwarf->unit_ranges, dwarf->n_unit_ranges,
+					dwarf->unit_ranges_capacity, N_RANGES_MAX);
+
+		if (r < 0)
+			return r;
+		dwarf->unit_ranges[dwarf->n_unit_ranges++] = (struct dwarf_unit_range){
+			ranges->items[i].lo_vaddr, ranges->items[i].hi_vaddr, (uint32_t)dwarf->n_units
+		};
+	}
+	return 0;
+}
+
+/* The code, the bases and the line table of the unit, all in its first DIE. */
+static int read_unit_die(struct dwarf *dwarf, struct dwarf_unit *unit, struct scratch *scratch)
+{
+	struct dwarf_values v;
+	struct dwarf_cursor cursor;
+	struct dwarf_die die;
+	int r;
+
+	r = dwarf_unit_abbrevs(dwarf, unit, &scratch->abbrevs);
+	if (r == -EBADMSG)
+		return 0; /* whoever reads the unit counts it as damaged */
+	if (r < 0)
+		return r;
+	cursor = dwarf_cursor(dwarf, unit, &scratch->abbrevs);
+	if (!dwarf_next(&cursor, &die))
+		return 0;
+	dwarf_read(&cursor, &die, &v);
+	unit->str_offsets_base = v.slots[SLOT_STR_OFFSETS_BASE].u;
+	unit->addr_base = v.slots[SLOT_ADDR_BASE].u;
+	unit->rnglists_base = v.slots[SLOT_RNGLISTS_BASE].u;
+	unit->stmt_list = v.slots[SLOT_STMT_LIST].u;
+	unit->has_stmt_list = v.slots[SLOT_STMT_LIST].form != 0;
+	/* needs addr_base where it is an index */
+	unit->has_low_pc = dwarf_value_address(dwarf, unit, &v.slots[SLOT_LOW_PC], &unit->low_pc);
+	r = dwarf_die_ranges(dwarf, unit, &v, &scratch->ranges);
+	return r < 0 ? r : add_unit_ranges(dwarf, &scratch->ranges);
+}
+
+int dwarf_init(struct dwarf *dwarf, const struct image *image)
+{
+	struct bytes b = image->debug[IMAGE_DEBUG_INFO];
+	struct scratch scratch = { 0 };
+	int r = 0;
+
+	*dwarf = (struct dwarf){ .image = image };
+	while (r == 0 && bytes_left(&b)) {
+		struct dwarf_unit unit;
+		uint8_t type;
+		bool is_whole = read_unit_header(&b, &unit, &type);
+
+		dwarf->stats.n_units++;
+		if (b.failed) {
+			dwarf_count_damage(dwarf, &unit, "length runs behind the section");
+			break;
+		}
+		bytes_seek(&b, unit.end_off);
+		if (!is_whole || !is_known_encoding(unit.encoding)) {
+			dwarf_count_damage(dwarf, &unit, "unknown version or address size");
+			continue;
+		}
+		if (!is_wanted_unit(type)) {
+			dwarf->stats.n_units_skipped++;
+			continue;
+		}
+		r = array_push_room(dwarf->units, dwarf->n_units, dwarf->units_capacity, N_UNITS_MAX);
+		if (r == 0)
+			r = read_unit_die(dwarf, &unit, &scratch);
+		if (r == 0)
+			dwarf->units[dwarf->n_units++] = unit;
+	}
+	dwarf_abbrevs_deinit(&scratch.abbrevs);
+	free(scratch.ranges.items);
+	if (r < 0)
+		dwarf_deinit(dwarf);
+	return r;
+}
+
+void dwarf_deinit(struct dwarf *dwarf)
+{
+	free(dwarf->units);
+	free(dwarf->unit_ranges);
+	*dwarf = (struct dwarf){ 0 };
+}
+
+void dwarf_count_damage(struct dwarf *dwarf, const struct dwarf_unit *unit, const char *what)
+{
+	if (dwarf->stats.n_units_damaged++ == 0)
+		problem_set(&dwarf->first_damage, 0, "dwarf: unit at 0x%" PRIx64 ": %s", unit->off, what);
+}
+
+size_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t off)
+{
+	size_t lo = 0, hi = dwarf->n_units;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (dwarf->units[mid].end_off <= off)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < dwarf->n_units && off >= dwarf->units[lo].dies_off ? lo : DWARF_NO_UNIT;
+}
+
+/* values */
+
+/* Entry number index of a table of n_bytes-wide integers that begins at base in a section. */
+static bool read_indexed(struct bytes section, uint64_t base, uint64_t index, unsigned int n_bytes,
+			 uint64_t *ret)
+{
+	uint64_t off;
+
+	if (__builtin_mul_overflow(index, (uint64_t)n_bytes, &off) ||
+	    __builtin_add_overflow(off, base, &off))
+		return false;
+	bytes_seek(&section, off);
+	*ret = bytes_uint(&section, n_bytes);
+	return !section.failed;
+}
+
+static bool indexed_address(const struct dwarf *dwarf, const struct dwarf_unit *unit, uint64_t index,
+			    uint64_t *ret_vaddr)
+{
+	return read_indexed(dwarf->image->debug[IMAGE_DEBUG_ADDR], unit->addr_base, index,
+			    unit->encoding.addr_bytes, ret_vaddr);
+}
+
+bool dwarf_value_address(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+			 const struct dwarf_value *v, uint64_t *ret_vaddr)
+{
+	switch (v->form) {
+	case DW_FORM_addr:
+		*ret_vaddr = v->u;
+		return true;
+	case DW_FORM_addrx:
+	case DW_FORM_addrx1:
+	case DW_FORM_addrx2:
+	case DW_FORM_addrx3:
+	case DW_FORM_addrx4:
+	case DW_FORM_GNU_addr_index:
+		return indexed_address(dwarf, unit, v->u, ret_vaddr);
+	default:
+		return false;
+	}
+}
+
+bool dwarf_value_constant(const struct dwarf_value *v, uint64_t *ret)
+{
+	switch (v->form) {
+	case DW_FORM_data1:
+	case DW_FORM_data2:
+	case DW_FORM_data4:
+	case DW_FORM_data8:
+	case DW_FORM_udata:
+	case DW_FORM_implicit_const:
+	case DW_FORM_flag:
+	case DW_FORM_flag_present:
+		*ret = v->u;
+		return true;
+	default: /* LLVM takes DW_FORM_sdata for no unsigned constant */
+		return false;
+	}
+}
+
+static const char *string_at(struct bytes section, uint64_t off)
+{
+	bytes_seek(&section, off);
+	return bytes_cstr(&section);
+}
+
+const char *dwarf_value_string(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+			       const struct dwarf_value *v)
+{
+	const struct bytes *debug = dwarf->image->debug;
+	uint64_t off;
+
+	switch (v->form) {
+	case DW_FORM_string:
+		return v->string;
+	case DW_FORM_strp:
+		return string_at(debug[IMAGE_DEBUG_STR], v->u);
+	case DW_FORM_line_strp:
+		return string_at(debug[IMAGE_DEBUG_LINE_STR], v->u);
+	case DW_FORM_strx:
+	case DW_FORM_strx1:
+	case DW_FORM_strx2:
+	case DW_FORM_strx3:
+	case DW_FORM_strx4:
+	case DW_FORM_GNU_str_index:
+		if (!read_indexed(debug[IMAGE_DEBUG_STR_OFFSETS], unit->str_offsets_base, v->u,
+				  unit->encoding.off_bytes, &off))
+			return NULL;
+		return string_at(debug[IMAGE_DEBUG_STR], off);
+	default:
+		return NULL;
+	}
+}
+
+bool dwarf_value_reference(const struct dwarf_unit *unit, const struct dwarf_value *v,
+			   uint64_t *ret_off)
+{
+	switch (v->form) {
+	case DW_FORM_ref1:
+	case DW_FORM_ref2:
+	case DW_FORM_ref4:
+	case DW_FORM_ref8:
+	case DW_FORM_ref_udata:
+		return !__builtin_add_overflow(unit->off, v->u, ret_off);
+	case DW_FORM_ref_addr:
+		*ret_off = v->u;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static struct dwarf_value read_value(struct bytes *b, uint16_t form, int64_t implicit_const,
+				     struct dwarf_encoding e)
+{
+	struct dwarf_value v = { .form = form };
+	const uint8_t *start;
+
+	switch (form) {
+	case DW_FORM_implicit_const:
+		v.u = (uint64_t)implicit_const;
+		return v;
+	case DW_FORM_flag_present:
+		v.u = 1;
+		return v;
+	case DW_FORM_udata:
+	case DW_FORM_ref_udata:
+	case DW_FORM_strx:
+	case DW_FORM_addrx:
+	case DW_FORM_rnglistx:
+	case DW_FORM_GNU_addr_index:
+	case DW_FORM_GNU_str_index:
+		v.u = bytes_uleb(b);
+		return v;
+	case DW_FORM_sdata:
+		v.u = (uint64_t)bytes_sleb(b);
+		return v;
+	case DW_FORM_string:
+		v.string = bytes_cstr(b);
+		return v;
+	case DW_FORM_indirect: {
+		uint64_t inner = bytes_uleb(b);
+
+		if (inner == DW_FORM_indirect || inner == DW_FORM_implicit_const || inner > UINT16_MAX) {
+			bytes_fail(b);
+			return v;
+		}
+		return read_value(b, (uint16_t)inner, 0, e);
+	}
+	default:
+		break;
+	}
+	start = b->pos;
+	dwarf_skip_form(b, form, e);
+	if (!b->failed && b->pos - start <= 8)
+		memcpy(&v.u, start, (size_t)(b->pos - start));
+	return v;
+}
+
+/* ranges */
+
+static int add_range(struct dwarf_ranges *ranges, uint64_t lo, uint64_t hi)
+{
+	int r = array_push_room(ranges->items, ranges->n, ranges->capacity, N_RANGES_MAX);
+
+	if (r == 0)
+		ranges->items[ranges->n++] = (struct dwarf_range){ lo, hi };
+	return r;
+}
+
+/* What linkers write for code that they discarded: all ones. */
+static uint64_t tombstone(const struct dwarf_unit *unit)
+{
+	return unit->encoding.addr_bytes == 8 ? UINT64_MAX : UINT32_MAX;
+}
+
+/* .debug_ranges (DWARF 4, 2.17.3): pairs; (0,0) ends; (all ones, x) sets the base. */
+static int old_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit, uint64_t off,
+		      struct dwarf_ranges *ranges)
+{
+	struct bytes b = dwarf->image->debug[IMAGE_DEBUG_RANGES];
+	uint64_t base = unit->low_pc, dead = tombstone(unit) - 1;
+	int r = 0;
+
+	bytes_seek(&b, off);
+	while (r == 0) {
+		uint64_t lo = bytes_uint(&b, unit->encoding.addr_bytes);
+		uint64_t hi = bytes_uint(&b, unit->encoding.addr_bytes);
+
+		if (b.failed || (lo == 0 && hi == 0))
+			break;
+		if (lo == tombstone(unit))
+			base = hi;
+		else if (lo != dead && base != dead)
+			r = add_range(ranges, base + lo, base + hi);
+	}
+	return r;
+}
+
+/*
+ * One entry of .debug_rnglists (DWARF 5, 7.25). Indices that point nowhere count as address 0, which
+ * no image has code at.
+ */
+static bool read_rnglist_entry(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+			       struct bytes *b, uint64_t *base, struct dwarf_range *ret_range,
+			       bool *ret_is_range)
+{
+	uint8_t kind = bytes_u8(b);
+	unsigned int n = unit->encoding.addr_bytes;
+	uint64_t x = 0, y = 0;
+	bool is_dead = false;
+
+	*ret_is_range = true;
+	switch (kind) {
+	case DW_RLE_base_addressx:
+		*base = 0;
+		(void)indexed_address(dwarf, unit, bytes_uleb(b), base);
+		*ret_is_range = false;
+		break;
+	case DW_RLE_base_address:
+		*base = bytes_uint(b, n);
+		*ret_is_range = false;
+		break;
+	case DW_RLE_startx_endx:
+		(void)indexed_address(dwarf, unit, bytes_uleb(b), &x);
+		(void)indexed_address(dwarf, unit, bytes_uleb(b), &y);
+		break;
+	case DW_RLE_startx_length:
+		(void)indexed_address(dwarf, unit, bytes_uleb(b), &x);
+		y = x + bytes_uleb(b);
+		break;
+	case DW_RLE_offset_pair:
+		is_dead = *base == tombstone(unit);
+		x = *base + bytes_uleb(b);
+		y = *base + bytes_uleb(b);
+		break;
+	case DW_RLE_start_end:
+		x = bytes_uint(b, n);
+		y = bytes_uint(b, n);
+		break;
+	case DW_RLE_start_length:
+		x = bytes_uint(b, n);
+		y = x + bytes_uleb(b);
+		break;
+	default: /* DW_RLE_end_of_list, or nothing we know */
+		return false;
+	}
+	*ret_is_range = *ret_is_range && !is_dead && x != tombstone(unit);
+	*ret_range = (struct dwarf_range){ x, y };
+	return !b->failed;
+}
+
+static int new_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit, uint64_t off,
+		      struct dwarf_ranges *ranges)
+{
+	struct bytes b = dwarf->image->debug[IMAGE_DEBUG_RNGLISTS];
+	uint64_t base = unit->low_pc;
+	struct dwarf_range range;
+	bool is_range;
+	int r = 0;
+
+	bytes_seek(&b, off);
+	while (r == 0 && read_rnglist_entry(dwarf, unit, &b, &base, &range, &is_range))
+		if (is_range)
+			r = add_range(ranges, range.lo_vaddr, range.hi_vaddr);
+	return r;
+}
+
+static int listed_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+			 const struct dwarf_value *v, struct dwarf_ranges *ranges)
+{
+	uint64_t off = v->u;
+
+	switch (v->form) {
+	case DW_FORM_rnglistx:
+		/* the table holds offsets from itself */
+		if (!read_indexed(dwarf->image->debug[IMAGE_DEBUG_RNGLISTS], unit->rnglists_base, v->u,
+				  unit->encoding.off_bytes, &off) ||
+		    __builtin_add_overflow(off, unit->rnglists_base, &off))
+			return 0;
+		break;
+	case DW_FORM_sec_offset:
+	case DW_FORM_data4:
+	case DW_FORM_data8:
+		break;
+	default:
+		return 0;
+	}
+	if (unit->encoding.version >= 5)
+		return new_ranges(dwarf, unit, off, ranges);
+	return old_ranges(dwarf, unit, off, ranges);
+}
+
+int dwarf_die_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+		     const struct dwarf_values *values, struct dwarf_ranges *ranges)
+{
+	const struct dwarf_value *high = &values->slots[SLOT_HIGH_PC];
+	uint64_t lo, hi;
+
+	ranges->n = 0;
+	if (dwarf_value_address(dwarf, unit, &values->slots[SLOT_LOW_PC], &lo) && lo != tombstone(unit)) {
+		if (dwarf_value_address(dwarf, unit, high, &hi))
+			return add_range(ranges, lo, hi);
+		if (dwarf_value_constant(high, &hi))
+			return add_range(ranges, lo, lo + hi);
+	}
+	return listed_ranges(dwarf, unit, &values->slots[SLOT_RANGES], ranges);
+}
+
+/* DIEs */
+
+int dwarf_unit_abbrevs(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+		       struct dwarf_abbrevs *abbrevs)
+{
+	struct bytes table = dwarf->image->debug[IMAGE_DEBUG_ABBREV];
+
+	bytes_seek(&table, unit->abbrev_off);
+	return dwarf_abbrevs_read(abbrevs, table, unit->encoding);
+}
+
+struct dwarf_cursor dwarf_cursor(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+				 const struct dwarf_abbrevs *abbrevs)
+{
+	struct dwarf_cursor cursor = { .unit = unit, .abbrevs = abbrevs };
+	const uint8_t *start = dwarf->image->debug[IMAGE_DEBUG_INFO].start;
+
+	cursor.b = bytes_of(start, unit->end_off);
+	bytes_seek(&cursor.b, unit->dies_off);
+	return cursor;
+}
+
+bool dwarf_next(struct dwarf_cursor *cursor, struct dwarf_die *ret_die)
+{
+	struct bytes *b = &cursor->b;
+
+	while (bytes_left(b)) {
+		uint64_t off = bytes_off(b), code = bytes_uleb(b);
+		const struct dwarf_abbrev *abbrev;
+
+		if (code == 0) {
+			/* the end of a list of children; that of the unit DIE ends the unit */
+			if (cursor->next_depth <= 1)
+				return false;
+			cursor->next_depth--;
+			continue;
+		}
+		if (cursor->next_depth == 0 && off != cursor->unit->dies_off)
+			return false; /* behind a unit DIE without children */
+		abbrev = dwarf_abbrevs_find(cursor->abbrevs, code);
+		if (!abbrev) {
+			bytes_fail(b);
+			return false;
+		}
+		*ret_die = (struct dwarf_die){ off, cursor->next_depth, abbrev };
+		cursor->depth = cursor->next_depth;
+		cursor->next_depth += abbrev->has_children;
+		return true;
+	}
+	return false;
+}
+
+void dwarf_read(struct dwarf_cursor *cursor, const struct dwarf_die *die,
+		struct dwarf_values *ret_values)
+{
+	const struct dwarf_spec *spec = &cursor->abbrevs->specs[die->abbrev->first_spec];
+
+	*ret_values = (struct dwarf_values){ 0 };
+	for (uint32_t i = 0; i < die->abbrev->n_specs; i++, spec++) {
+		struct dwarf_value v;
+
+		if (spec->slot == SLOT_NONE) {
+			dwarf_skip_form(&cursor->b, spec->form, cursor->unit->encoding);
+			continue;
+		}
+		v = read_value(&cursor->b, spec->form, spec->implicit_const, cursor->unit->encoding);
+		/* of an attribute given twice the first counts */
+		if (!ret_values->slots[spec->slot].form)
+			ret_values->slots[spec->slot] = v;
+	}
+}
+
+void dwarf_skip(struct dwarf_cursor *cursor, const struct dwarf_die *die)
+{
+	const struct dwarf_spec *spec = &cursor->abbrevs->specs[die->abbrev->first_spec];
+
+	if (die->abbrev->fixed_bytes != DWARF_VARIABLE) {
+		bytes_skip(&cursor->b, die->abbrev->fixed_bytes);
+		return;
+	}
+	for (uint32_t i = 0; i < die->abbrev->n_specs; i++, spec++)
+		dwarf_skip_form(&cursor->b, spec->form, cursor->unit->encoding);
+}

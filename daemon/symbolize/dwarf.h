@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Reading .debug_info (DWARF 2 to 5, 32- and 64-bit, no split units): units, DIEs, and the values of
+ * the few attributes that a profile needs.
+ *
+ * Why not libdw's DIE functions: a profile needs every subprogram of the image by name, that is one
+ * pass over all of .debug_info, and libdw parses each attribute of each DIE on the way; and its line
+ * tables cannot hold flow-sensitive discriminators (24 bits, elfutils 0.188). Damaged input
+ * never fails a whole file: a unit that cannot be read is left out and counted.
+ *
+ * Meaning of attributes: as LLVM 19.1 reads them, llvm/lib/DebugInfo/DWARF/DWARFDie.cpp.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/bytes.h"
+#include "base/macros.h"
+#include "base/problem.h"
+#include "dwarf_abbrev.h"
+#include "image.h"
+
+#define DWARF_NO_UNIT SIZE_MAX
+
+struct dwarf_value {
+	uint16_t form; /* 0: the DIE has no such attribute */
+	uint64_t u;    /* constant, address, index or offset; of a block or string in place its offset */
+	const char *string; /* of DW_FORM_string */
+};
+
+struct dwarf_values {
+	struct dwarf_value slots[N_SLOTS];
+};
+
+struct dwarf_unit {
+	uint64_t off;	   /* of its header in .debug_info */
+	uint64_t dies_off; /* of its first DIE */
+	uint64_t end_off;
+	uint64_t abbrev_off;
+	struct dwarf_encoding encoding;
+	/* from the unit DIE */
+	uint64_t low_pc, stmt_list;
+	uint64_t str_offsets_base, addr_base, rnglists_base;
+	bool has_low_pc, has_stmt_list;
+};
+
+struct dwarf_stats {
+	uint64_t n_units;
+	uint64_t n_units_damaged; /* left out in part or whole */
+	uint64_t n_units_skipped; /* split, type or otherwise foreign units */
+	uint64_t n_dies;	  /* walked over */
+};
+
+/* Code that a unit claims in its unit DIE: [lo, hi). */
+struct dwarf_unit_range {
+	uint64_t lo_vaddr, hi_vaddr;
+	uint32_t unit;
+};
+
+struct dwarf {
+	const struct image *image; /* borrowed */
+	struct dwarf_unit *units;  /* n_units, by off */
+	size_t n_units, units_capacity;
+	struct dwarf_unit_range *unit_ranges; /* n_unit_ranges, in order of units */
+	size_t n_unit_ranges, unit_ranges_capacity;
+	struct dwarf_stats stats;
+	struct problem first_damage; /* of the first damaged unit */
+};
+
+/* A closed-open interval of link-time addresses. */
+struct dwarf_range {
+	uint64_t lo_vaddr, hi_vaddr;
+};
+
+struct dwarf_ranges {
+	struct dwarf_range *items;
+	size_t n, capacity;
+};
+
+/* lifecycle */
+
+/* Lists the units. 0; -ENOMEM; -E2BIG. An image without .debug_info has no units. */
+must_check int dwarf_init(struct dwarf *dwarf, const struct image *image);
+void dwarf_deinit(struct dwarf *dwarf);
+
+/* use: values */
+
+/* Each says whether the value is there and of a fitting form. */
+bool dwarf_value_address(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+			 const struct dwarf_value *v, uint64_t *ret_vaddr);
+bool dwarf_value_constant(const struct dwarf_value *v, uint64_t *ret);
+/* NUL-terminated inside its section, borrowed; NULL if it is no string. */
+const char *dwarf_value_string(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+			       const struct dwarf_value *v);
+/* Offset in .debug_info of the DIE that is referred to. */
+bool dwarf_value_reference(const struct dwarf_unit *unit, const struct dwarf_value *v,
+			   uint64_t *ret_off);
+
+/*
+ * The code of a DIE: low_pc/high_pc, else DW_AT_ranges; empty if it has none. Replaces what is in
+ * ranges. 0, -ENOMEM, -E2BIG; damaged lists end where the damage is.
+ */
+must_check int dwarf_die_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+				const struct dwarf_values *values, struct dwarf_ranges *ranges);
+
+/* The unit whose DIEs hold the offset, or DWARF_NO_UNIT. */
+size_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t off);
+/* Notes that a unit could not be read. */
+void dwarf_count_damage(struct dwarf *dwarf, const struct dwarf_unit *unit, const char *what);
+
+/* use: DIEs in file order */
+
+struct dwarf_cursor {
+	const struct dwarf_unit *unit;
+	const struct dwarf_abbrevs *abbrevs; /* borrowed */
+	struct bytes b; /* from the start of .debug_info to the end of the unit */
+	uint32_t depth; /* of the DIE that dwarf_next() gave last; the unit DIE has 0 */
+	uint32_t next_depth;
+};
+
+struct dwarf_die {
+	uint64_t off; /* in .debug_info */
+	uint32_t depth;
+	const struct dwarf_abbrev *abbrev;
+};
+
+/* Reads the unit's abbreviations. As dwarf_abbrevs_read(). */
+must_check int dwarf_unit_abbrevs(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+				  struct dwarf_abbrevs *abbrevs);
+/* A cursor on the unit's first DIE; abbrevs is borrowed. */
+struct dwarf_cursor dwarf_cursor(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+				 const struct dwarf_abbrevs *abbrevs);
+/*
+ * The next DIE; the caller must then read or skip it. False at the end of the unit, and when it is
+ * damaged: cursor->b.failed tells.
+ */
+bool dwarf_next(struct dwarf_cursor *cursor, struct dwarf_die *ret_die);
+void dwarf_read(struct dwarf_cursor *cursor, const struct dwarf_die *die,
+		struct dwarf_values *ret_values);
+void dwarf_skip(struct dwarf_cursor *cursor, const struct dwarf_die *die);

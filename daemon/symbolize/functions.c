@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "functions.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <string.h>
+#include "base/array.h"
+#include "dwarf_reader.h"
+
+#define N_FUNCTION_RANGES_MAX (16u << 20)
+
+/* Adds the ranges of one subprogram. */
+static int add_subprogram(struct functions *f, struct dwarf_reader *reader, uint64_t off,
+			  const struct dwarf_values *values, struct dwarf_ranges *ranges)
+{
+	const struct dwarf_unit *unit = &reader->dwarf->units[reader->unit];
+	const char *text;
+	uint32_t name;
+	int r = dwarf_die_ranges(reader->dwarf, unit, values, ranges);
+
+	if (r < 0 || ranges->n == 0)
+		return r;
+	text = dwarf_reader_name(reader, off, values);
+	if (!text)
+		return 0;
+	r = names_add(f->names, text, strlen(text), &name);
+	for (size_t i = 0; r == 0 && i < ranges->n; i++) {
+		struct dwarf_range range = ranges->items[i];
+
+		if (range.hi_vaddr <= range.lo_vaddr || range.lo_vaddr < f->image->preferred_base)
+			continue;
+		r = array_push_room(f->ranges, f->n_ranges, f->ranges_capacity, N_FUNCTION_RANGES_MAX);
+		if (r == 0)
+			f->ranges[f->n_ranges++] = (struct function_range){
+				range.lo_vaddr, range.hi_vaddr, name, FUNCTION_NONE
+			};
+	}
+	return r;
+}
+
+static int scan_unit(struct functions *f, struct dwarf_reader *reader, size_t unit,
+		     struct dwarf_ranges *ranges)
+{
+	struct dwarf_cursor cursor;
+	struct dwarf_die die;
+	int r = dwarf_reader_load(reader, unit);
+
+	if (r == -EBADMSG)
+		return 0; /* counted; the others go on */
+	if (r < 0)
+		return r;
+	cursor = dwarf_reader_cursor(reader);
+	while (r == 0 && dwarf_next(&cursor, &die)) {
+		struct dwarf_values values;
+
+		reader->dwarf->stats.n_dies++;
+		if (die.abbrev->tag != DW_TAG_subprogram || !die.abbrev->has_code) {
+			dwarf_skip(&cursor, &die);
+			continue;
+		}
+		dwarf_read(&cursor, &die, &values);
+		if (!cursor.b.failed)
+			r = add_subprogram(f, reader, die.off, &values, ranges);
+	}
+	if (cursor.b.failed)
+		dwarf_count_damage(reader->dwarf, cursor.unit, "damaged entries");
+	return r;
+}
+
+/* Chains the ranges of each name in their order. */
+static int index_names(struct functions *f)
+{
+	uint32_t *last;
+
+	f->n_names = names_count(f->names);
+	f->first_of_name = malloc((f->n_names + 1) * sizeof(*f->first_of_name));
+	last = malloc((f->n_names + 1) * sizeof(*last));
+	if (!f->first_of_name || !last) {
+		free(last);
+		return -ENOMEM;
+	}
+	memset(f->first_of_name, 0xff, f->n_names * sizeof(*f->first_of_name));
+	for (uint32_t i = 0; i < f->n_ranges; i++) {
+		uint32_t name = f->ranges[i].name;
+
+		if (f->first_of_name[name] == FUNCTION_NONE)
+			f->first_of_name[name] = i;
+		else
+			f->ranges[last[name]].next = i;
+		last[name] = i;
+	}
+	free(last);
+	return 0;
+}
+
+struct start {
+	uint64_t lo_vaddr;
+	uint32_t range;
+};
+
+static int compare_starts(const void *a, const void *b)
+{
+	const struct start *x = a, *y = b;
+
+	if (x->lo_vaddr != y->lo_vaddr)
+		return x->lo_vaddr < y->lo_vaddr ? -1 : 1;
+	return (x->range > y->range) - (x->range < y->range);
+}
+
+/* Of ranges that start at one address the first counts. */
+static int index_starts(struct functions *f)
+{
+	struct start *starts = malloc((f->n_ranges + 1) * sizeof(*starts));
+
+	f->starts = malloc((f->n_ranges + 1) * sizeof(*f->starts));
+	if (!starts || !f->starts) {
+		free(starts);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < f->n_ranges; i++)
+		starts[i] = (struct start){ f->ranges[i].lo_vaddr, i };
+	qsort(starts, f->n_ranges, sizeof(*starts), compare_starts);
+	for (size_t i = 0; i < f->n_ranges; i++)
+		if (i == 0 || starts[i].lo_vaddr != starts[i - 1].lo_vaddr)
+			f->starts[f->n_starts++] = starts[i].range;
+	free(starts);
+	return 0;
+}
+
+int functions_load(struct functions *functions, struct dwarf *dwarf, struct names *names)
+{
+	struct dwarf_reader reader;
+	struct dwarf_ranges ranges = { 0 };
+	int r = 0;
+
+	*functions = (struct functions){ .image = dwarf->image, .names = names };
+	dwarf_reader_init(&reader, dwarf);
+	for (size_t i = 0; r == 0 && i < dwarf->n_units; i++)
+		r = scan_unit(functions, &reader, i, &ranges);
+	dwarf_reader_deinit(&reader);
+	free(ranges.items);
+	if (r == 0)
+		r = index_names(functions);
+	if (r == 0)
+		r = index_starts(functions);
+	if (r < 0)
+		functions_deinit(functions);
+	return r;
+}
+
+void functions_deinit(struct functions *functions)
+{
+	free(functions->ranges);
+	free(functions->starts);
+	free(functions->first_of_name);
+	*functions = (struct functions){ 0 };
+}
+
+/* Index in starts of the greatest start at or below vaddr; SIZE_MAX if all are above. */
+static size_t find_start(const struct functions *f, uint64_t vaddr)
+{
+	size_t lo = 0, hi = f->n_starts;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (f->ranges[f->starts[mid]].lo_vaddr <= vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo - 1;
+}
+
+const struct function_range *functions_find(const struct functions *functions, uint64_t vaddr)
+{
+	size_t i = find_start(functions, vaddr);
+	const struct function_range *range;
+
+	if (i == SIZE_MAX)
+		return NULL;
+	range = &functions->ranges[functions->starts[i]];
+	return vaddr < range->hi_vaddr ? range : NULL;
+}
+
+const struct function_range *functions_by_name(const struct functions *functions, uint32_t name)
+{
+	if (name >= functions->n_names || functions->first_of_name[name] == FUNCTION_NONE)
+		return NULL;
+	return &functions->ranges[functions->first_of_name[name]];
+}
+
+/* Some symbol in [lo, hi) is called like the range's function, or anything if any name will do. */
+static bool has_symbol(const struct functions *f, uint64_t lo, uint64_t hi, uint32_t name,
+		       bool is_any_name)
+{
+	const struct image *image = f->image;
+	struct name wanted = names_get(f->names, name);
+
+	for (size_t s = 0; s < image->n_text; s++) {
+		const struct image_section *section = &image->text[s];
+		size_t end = (size_t)section->first_symbol + section->n_symbols;
+
+		for (size_t i = image_find_symbol(image, section, lo);
+		     i < end && image->symbols[i].vaddr < hi; i++) {
+			const char *text = image_symbol_name(image, &image->symbols[i]);
+
+			if (is_any_name ||
+			    (function_canonical_bytes(text, strlen(text)) == wanted.n_bytes &&
+			     memcmp(text, wanted.text, wanted.n_bytes) == 0))
+				return true;
+		}
+	}
+	return false;
+}
+
+const struct function_range *functions_entry_at(const struct functions *functions, uint64_t vaddr)
+{
+	size_t i = find_start(functions, vaddr);
+	const struct function_range *range, *first;
+	uint64_t hi;
+
+	if (i == SIZE_MAX)
+		return NULL;
+	range = &functions->ranges[functions->starts[i]];
+	if (range->lo_vaddr != vaddr)
+		return NULL;
+	/* a symbol belongs to the range with the greatest start below it */
+	hi = range->hi_vaddr;
+	if (i + 1 < functions->n_starts && functions->ranges[functions->starts[i + 1]].lo_vaddr < hi)
+		hi = functions->ranges[functions->starts[i + 1]].lo_vaddr;
+	first = functions_by_name(functions, range->name);
+	if (!has_symbol(functions, vaddr, hi, range->name, first && first->next == FUNCTION_NONE))
+		return NULL;
+	return range;
+}
+
+size_t function_canonical_bytes(const char *name, size_t n_bytes)
+{
+	static const char *const suffixes[] = { ".llvm.", ".part." };
+
+	for (size_t i = 0; i < array_size(suffixes); i++) {
+		size_t n = strlen(suffixes[i]);
+		const char *dot = memrchr(name, '.', n_bytes);
+		size_t last = dot ? (size_t)(dot - name) : 0;
+
+		/* the last '.' of the name must be the one that ends the suffix */
+		if (dot && last + 1 >= n && memcmp(dot + 1 - n, suffixes[i], n) == 0)
+			n_bytes = last + 1 - n;
+	}
+	return n_bytes;
+}

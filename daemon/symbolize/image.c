@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image.h"
+
+#include <elf.h>
+#include <elfutils/libdwelf.h>
+#include <errno.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <string.h>
+
+/* The symbol by which clang marks images with flow-sensitive discriminators (LLVM 19,
+ * llvm/lib/CodeGen/MIRFSDiscriminator.cpp). */
+#define FS_SYMBOL "__llvm_fs_discriminator__"
+
+#define PAGE_BYTES 4096 /* llvm-profgen uses this on every machine */
+
+struct image_file {
+	Elf *elf;
+};
+
+static const char *const debug_names[N_IMAGE_DEBUG] = {
+	[IMAGE_DEBUG_INFO] = ".debug_info",
+	[IMAGE_DEBUG_ABBREV] = ".debug_abbrev",
+	[IMAGE_DEBUG_STR] = ".debug_str",
+	[IMAGE_DEBUG_LINE_STR] = ".debug_line_str",
+	[IMAGE_DEBUG_STR_OFFSETS] = ".debug_str_offsets",
+	[IMAGE_DEBUG_ADDR] = ".debug_addr",
+	[IMAGE_DEBUG_LINE] = ".debug_line",
+	[IMAGE_DEBUG_RANGES] = ".debug_ranges",
+	[IMAGE_DEBUG_RNGLISTS] = ".debug_rnglists",
+	[IMAGE_DEBUG_ARANGES] = ".debug_aranges",
+};
+
+void image_free(struct image *image)
+{
+	if (!image)
+		return;
+	if (image->file)
+		elf_end(image->file->elf);
+	free(image->file);
+	free(image->text);
+	free(image->symbols);
+	free(image);
+}
+
+/* An empty section is a valid cursor of no bytes; NULL and unreadable ones are told apart by *ret. */
+static int section_bytes(Elf_Scn *scn, struct bytes *ret_bytes)
+{
+	Elf_Data *data = elf_rawdata(scn, NULL);
+
+	if (!data || (data->d_size && !data->d_buf))
+		return -EBADMSG;
+	*ret_bytes = bytes_of(data->d_buf, data->d_size);
+	return 0;
+}
+
+static int check_header(Elf *elf, struct image *image, struct problem *problem)
+{
+	GElf_Ehdr ehdr;
+
+	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &ehdr))
+		return problem_set(problem, -ENOEXEC, "image: not an ELF file");
+	if (ehdr.e_ident[EI_CLASS] != ELFCLASS64 || ehdr.e_ident[EI_DATA] != ELFDATA2LSB)
+		return problem_set(problem, -ENOEXEC, "image: not a 64-bit little-endian ELF file");
+	if (ehdr.e_machine == EM_X86_64)
+		image->machine = IMAGE_X86_64;
+	else if (ehdr.e_machine == EM_AARCH64)
+		image->machine = IMAGE_AARCH64;
+	else
+		return problem_set(problem, -ENOEXEC,
+				   "image: machine %u is neither x86-64 nor AArch64", ehdr.e_machine);
+	return 0;
+}
+
+static int find_preferred_base(Elf *elf, struct image *image, struct problem *problem)
+{
+	size_t n_phdrs;
+	GElf_Phdr phdr;
+
+	if (elf_getphdrnum(elf, &n_phdrs) != 0)
+		return problem_set(problem, -EBADMSG, "image: unreadable program headers");
+	for (size_t i = 0; i < n_phdrs; i++) {
+		if (!gelf_getphdr(elf, (int)i, &phdr))
+			return problem_set(problem, -EBADMSG, "image: unreadable program header %zu", i);
+		if (phdr.p_type == PT_LOAD && (phdr.p_flags & PF_X)) {
+			image->preferred_base = phdr.p_vaddr & ~(uint64_t)(PAGE_BYTES - 1);
+			return 0;
+		}
+	}
+	return problem_set(problem, -ENOEXEC, "image: no executable segment");
+}
+
+static int add_text_section(struct image *image, Elf_Scn *scn, const GElf_Shdr *shdr, const char *name,
+			    struct problem *problem)
+{
+	struct bytes bytes;
+	struct image_section *grown;
+
+	if (section_bytes(scn, &bytes) < 0)
+		return problem_set(problem, -EBADMSG, "image: section %s is unreadable or cut off", name);
+	if (shdr->sh_addr + bytes_left(&bytes) < shdr->sh_addr)
+		return problem_set(problem, -EBADMSG, "image: section %s wraps around", name);
+	grown = reallocarray(image->text, image->n_text + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	image->text = grown;
+	image->text[image->n_text++] = (struct image_section){
+		.name = name,
+		.vaddr = shdr->sh_addr,
+		.n_bytes = bytes_left(&bytes),
+		.bytes = bytes.start,
+		.index = (uint32_t)elf_ndxscn(scn),
+	};
+	return 0;
+}
+
+static int add_debug_section(struct image *image, Elf_Scn *scn, const GElf_Shdr *shdr,
+			     const char *name, const struct image_limits *limits,
+			     struct problem *problem)
+{
+	GElf_Chdr chdr;
+
+	for (int i = 0; i < N_IMAGE_DEBUG; i++) {
+		if (strcmp(name, debug_names[i]) != 0)
+			continue;
+		if (shdr->sh_flags & SHF_COMPRESSED) {
+			if (!gelf_getchdr(scn, &chdr))
+				return problem_set(problem, -EBADMSG, "image: %s: bad compression header",
+						   name);
+			if (chdr.ch_size > limits->decompressed_bytes)
+				return problem_set(problem, -E2BIG,
+						   "image: %s: decompressed size %llu is above the limit of %llu",
+						   name, (unsigned long long)chdr.ch_size,
+						   (unsigned long long)limits->decompressed_bytes);
+			if (elf_compress(scn, 0, 0) < 0)
+				return problem_set(problem, -EBADMSG,
+						   "image: %s: cannot decompress: %s", name,
+						   elf_errmsg(-1));
+		}
+		if (section_bytes(scn, &image->debug[i]) < 0)
+			return problem_set(problem, -EBADMSG, "image: %s is unreadable or cut off", name);
+	}
+	return 0;
+}
+
+static int load_sections(Elf *elf, struct image *image, const struct image_limits *limits,
+			 struct problem *problem)
+{
+	size_t names_index;
+	Elf_Scn *scn = NULL;
+	int r = 0;
+
+	if (elf_getshdrstrndx(elf, &names_index) != 0)
+		return problem_set(problem, -EBADMSG, "image: no section names");
+	while (r == 0 && (scn = elf_nextscn(elf, scn))) {
+		GElf_Shdr shdr;
+		const char *name;
+
+		if (!gelf_getshdr(scn, &shdr))
+			return problem_set(problem, -EBADMSG, "image: unreadable section header %zu",
+					   elf_ndxscn(scn));
+		name = elf_strptr(elf, names_index, shdr.sh_name);
+		if (!name || shdr.sh_type == SHT_NOBITS || shdr.sh_size == 0)
+			continue;
+		if ((shdr.sh_flags & SHF_EXECINSTR) && strcmp(name, ".plt") != 0)
+			r = add_text_section(image, scn, &shdr, name, problem);
+		else if (strncmp(name, ".debug_", 7) == 0)
+			r = add_debug_section(image, scn, &shdr, name, limits, problem);
+	}
+	return r;
+}
+
+/* by (section, vaddr) */
+static int compare_symbols(const void *a, const void *b)
+{
+	const struct image_symbol *x = a, *y = b;
+
+	if (x->section != y->section)
+		return x->section < y->section ? -1 : 1;
+	return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
+}
+
+static bool has_fs_mark(Elf *elf, const GElf_Sym *sym, const char *name)
+{
+	GElf_Shdr shdr;
+	Elf_Scn *scn;
+
+	if (strcmp(name, FS_SYMBOL) != 0)
+		return false;
+	scn = elf_getscn(elf, sym->st_shndx);
+	return scn && gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_PROGBITS &&
+	       (shdr.sh_flags & SHF_ALLOC) && !(shdr.sh_flags & SHF_EXECINSTR) && shdr.sh_size > 0;
+}
+
+/* Sorts the symbols and gives each text section its slice; others were not kept. */
+static void assign_symbols(struct image *image)
+{
+	size_t first = 0;
+
+	if (image->n_symbols)
+		qsort(image->symbols, image->n_symbols, sizeof(*image->symbols), compare_symbols);
+	for (size_t i = 0; i < image->n_text; i++) {
+		struct image_section *section = &image->text[i];
+
+		/* text is in order of section index, as the symbols now are */
+		while (first < image->n_symbols && image->symbols[first].section < section->index)
+			first++;
+		section->first_symbol = (uint32_t)first;
+		while (first < image->n_symbols && image->symbols[first].section == section->index)
+			first++;
+		section->n_symbols = (uint32_t)(first - section->first_symbol);
+	}
+}
+
+static bool is_text_index(const struct image *image, uint32_t index)
+{
+	for (size_t i = 0; i < image->n_text; i++)
+		if (image->text[i].index == index)
+			return true;
+	return false;
+}
+
+/* The cursor stands on an array of Elf64_Sym. */
+static int read_symbols(Elf *elf, struct image *image, struct bytes table,
+			const struct image_limits *limits, struct problem *problem)
+{
+	size_t n = bytes_left(&table) / sizeof(Elf64_Sym);
+	uint32_t last_section = 0;
+	bool last_is_text = false;
+
+	if (n > limits->n_symbols)
+		return problem_set(problem, -E2BIG, "image: %zu symbols, the limit is %zu", n,
+				   limits->n_symbols);
+	image->symbols = malloc((n ? n : 1) * sizeof(*image->symbols));
+	if (!image->symbols)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Sym sym;
+		struct image_symbol s;
+
+		memcpy(&sym, bytes_take(&table, sizeof(sym)), sizeof(sym));
+		s = (struct image_symbol){ sym.st_value, sym.st_name, sym.st_shndx };
+		if (sym.st_shndx == SHN_UNDEF || sym.st_shndx >= SHN_LORESERVE)
+			continue;
+		if (sym.st_shndx != last_section) {
+			last_section = sym.st_shndx;
+			last_is_text = is_text_index(image, last_section);
+		}
+		if (last_is_text)
+			image->symbols[image->n_symbols++] = s;
+		else if (!image->is_fs)
+			image->is_fs = has_fs_mark(elf, &sym, image_symbol_name(image, &s));
+	}
+	return 0;
+}
+
+static int load_symbols(Elf *elf, struct image *image, const struct image_limits *limits,
+			struct problem *problem)
+{
+	Elf_Scn *scn = NULL, *strings;
+	GElf_Shdr shdr;
+	struct bytes table;
+	int r;
+
+	while ((scn = elf_nextscn(elf, scn)))
+		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_SYMTAB)
+			break;
+	if (!scn)
+		return 0; /* no code is known then; the caller sees n_symbols == 0 */
+	strings = elf_getscn(elf, shdr.sh_link);
+	if (section_bytes(scn, &table) < 0 || !strings || section_bytes(strings, &image->strtab) < 0)
+		return problem_set(problem, -EBADMSG, "image: .symtab is unreadable or cut off");
+	r = read_symbols(elf, image, table, limits, problem);
+	if (r == 0)
+		assign_symbols(image);
+	return r;
+}
+
+static void load_build_id(Elf *elf, struct image *image)
+{
+	const void *id;
+	ssize_t n = dwelf_elf_gnu_build_id(elf, &id);
+
+	if (n <= 0 || n > IMAGE_BUILD_ID_MAX)
+		return;
+	memcpy(image->build_id, id, (size_t)n);
+	image->build_id_n_bytes = (size_t)n;
+}
+
+/* Takes elf. */
+static int load(Elf *elf, const struct image_limits *limits, struct image **ret_image,
+		struct problem *problem)
+{
+	cleanup(image_cleanup) struct image *image = calloc(1, sizeof(*image));
+	struct image_file *file = calloc(1, sizeof(*file));
+	int r;
+
+	if (!image || !file) {
+		free(file);
+		elf_end(elf);
+		return -ENOMEM;
+	}
+	file->elf = elf;
+	image->file = file;
+	r = check_header(elf, image, problem);
+	if (r == 0)
+		r = find_preferred_base(elf, image, problem);
+	if (r == 0)
+		r = load_sections(elf, image, limits, problem);
+	if (r == 0)
+		r = load_symbols(elf, image, limits, problem);
+	if (r < 0)
+		return r;
+	load_build_id(elf, image);
+	*ret_image = steal_ptr(image);
+	return 0;
+}
+
+int image_open(int fd, const struct image_limits *limits, struct image **ret_image,
+	       struct problem *problem)
+{
+	Elf *elf;
+
+	elf_version(EV_CURRENT);
+	elf = dwelf_elf_begin(fd);
+	if (!elf)
+		return problem_set(problem, -ENOEXEC, "image: cannot read as ELF: %s", elf_errmsg(-1));
+	return load(elf, limits, ret_image, problem);
+}
+
+int image_open_memory(const void *data, size_t n_bytes, const struct image_limits *limits,
+		      struct image **ret_image, struct problem *problem)
+{
+	Elf *elf;
+
+	elf_version(EV_CURRENT);
+	elf = elf_memory((char *)(uintptr_t)data, n_bytes);
+	if (!elf)
+		return problem_set(problem, -ENOEXEC, "image: cannot read as ELF: %s", elf_errmsg(-1));
+	return load(elf, limits, ret_image, problem);
+}
+
+const char *image_symbol_name(const struct image *image, const struct image_symbol *symbol)
+{
+	struct bytes b = image->strtab;
+	const char *name;
+
+	bytes_seek(&b, symbol->name_off);
+	name = bytes_cstr(&b);
+	return name ? name : "";
+}
+
+size_t image_find_symbol(const struct image *image, const struct image_section *section,
+			 uint64_t vaddr)
+{
+	size_t lo = section->first_symbol, hi = lo + section->n_symbols;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (image->symbols[mid].vaddr < vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}

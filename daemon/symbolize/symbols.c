@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbols.h"
+
+#include <errno.h>
+
+static int load(struct symbols *s, struct problem *problem)
+{
+	int r;
+
+	if (s->image->n_symbols == 0)
+		return problem_set(problem, -ENODATA,
+				   "image: no symbol table, so nothing in it is known to be code");
+	if (bytes_left(&s->image->debug[IMAGE_DEBUG_INFO]) == 0)
+		return problem_set(problem, -ENODATA,
+				   "image: no .debug_info; give the vmlinux that was built with debug information");
+	r = names_new(&s->names, SYMBOLS_NAMES_CEILING_BYTES);
+	if (r == 0)
+		r = text_new(&s->text, s->image);
+	if (r == 0)
+		r = dwarf_init(&s->dwarf, s->image);
+	if (r == 0)
+		r = functions_load(&s->functions, &s->dwarf, s->names);
+	if (r == 0)
+		r = unit_map_load(&s->units, &s->dwarf);
+	if (r == -E2BIG)
+		return problem_set(problem, r, "image: its debug information is beyond every limit");
+	return r;
+}
+
+int symbols_new(struct image *image, struct symbols **ret_symbols, struct problem *problem)
+{
+	cleanup(symbols_cleanup) struct symbols *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s) {
+		image_free(image);
+		return -ENOMEM;
+	}
+	s->image = image;
+	r = load(s, problem);
+	if (r < 0)
+		return r;
+	*ret_symbols = steal_ptr(s);
+	return 0;
+}
+
+void symbols_free(struct symbols *s)
+{
+	if (!s)
+		return;
+	unit_map_deinit(&s->units);
+	functions_deinit(&s->functions);
+	dwarf_deinit(&s->dwarf);
+	text_free(s->text);
+	names_free(s->names);
+	image_free(s->image);
+	free(s);
+}

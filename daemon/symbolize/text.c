@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two bitmaps a section, one bit a byte of text: instruction starts and barriers. They are mapped,
+ * not allocated, so only pages of decoded text take memory. A third bitmap, one bit a symbol, says
+ * which intervals are decoded; a fourth which of them are irregular: they hold undecodable bytes, or
+ * their last instruction runs over the next symbol, so that an instruction's length is not the
+ * distance to the next start.
+ */
+#include "text.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "insn.h"
+
+#define WORD_BITS 64
+
+struct text_section {
+	const struct image_section *section;
+	uint64_t *starts;   /* bit i: an instruction starts at vaddr + i */
+	uint64_t *barriers; /* bit i: … and it is a barrier */
+};
+
+struct text {
+	const struct image *image;
+	struct text_section *sections; /* by vaddr */
+	size_t n_sections;
+	size_t last;	     /* section of the last question: most follow each other closely */
+	uint64_t *decoded;   /* bit s: the interval that starts at image->symbols[s] is decoded */
+	uint64_t *irregular; /* bit s: … and irregular */
+	struct text_stats stats;
+};
+
+static bool get_bit(const uint64_t *bits, uint64_t i)
+{
+	return bits[i / WORD_BITS] >> (i % WORD_BITS) & 1;
+}
+
+static void set_bit(uint64_t *bits, uint64_t i)
+{
+	bits[i / WORD_BITS] |= 1ull << (i % WORD_BITS);
+}
+
+/* First set bit in [from, to), or to. */
+static uint64_t next_bit(const uint64_t *bits, uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		uint64_t word = bits[from / WORD_BITS] >> (from % WORD_BITS);
+
+		if (word) {
+			from += (uint64_t)__builtin_ctzll(word);
+			return from < to ? from : to;
+		}
+		from = (from / WORD_BITS + 1) * WORD_BITS;
+	}
+	return to;
+}
+
+/* Last set bit in [from, to), or UINT64_MAX. */
+static uint64_t last_bit(const uint64_t *bits, uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		uint64_t top = (to - 1) / WORD_BITS * WORD_BITS;
+		uint64_t word = bits[top / WORD_BITS] << (WORD_BITS - (to - top));
+
+		if (word) {
+			uint64_t i = to - 1 - (uint64_t)__builtin_clzll(word);
+
+			return i >= from ? i : UINT64_MAX;
+		}
+		to = top;
+	}
+	return UINT64_MAX;
+}
+
+static size_t bitmap_bytes(uint64_t n_bits)
+{
+	return (n_bits / WORD_BITS + 1) * sizeof(uint64_t);
+}
+
+static int map_bitmap(uint64_t **ret_bits, uint64_t n_bits)
+{
+	void *p = mmap(NULL, bitmap_bytes(n_bits), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret_bits = p;
+	return 0;
+}
+
+static void unmap_bitmap(uint64_t *bits, uint64_t n_bits)
+{
+	if (bits)
+		munmap(bits, bitmap_bytes(n_bits));
+}
+
+static int compare_sections(const void *a, const void *b)
+{
+	const struct text_section *x = a, *y = b;
+
+	return (x->section->vaddr > y->section->vaddr) - (x->section->vaddr < y->section->vaddr);
+}
+
+static int init_sections(struct text *text, const struct image *image)
+{
+	int r = 0;
+
+	text->sections = calloc(image->n_text + 1, sizeof(*text->sections));
+	if (!text->sections)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < image->n_text; i++) {
+		struct text_section *s = &text->sections[text->n_sections++];
+
+		s->section = &image->text[i];
+		r = map_bitmap(&s->starts, s->section->n_bytes);
+		if (r == 0)
+			r = map_bitmap(&s->barriers, s->section->n_bytes);
+		text->stats.n_intervals += s->section->n_symbols;
+	}
+	if (text->n_sections)
+		qsort(text->sections, text->n_sections, sizeof(*text->sections), compare_sections);
+	return r;
+}
+
+int text_new(struct text **ret_text, const struct image *image)
+{
+	cleanup(text_cleanup) struct text *text = calloc(1, sizeof(*text));
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	text->image = image;
+	text->decoded = calloc(1, bitmap_bytes(image->n_symbols));
+	text->irregular = calloc(1, bitmap_bytes(image->n_symbols));
+	if (!text->decoded || !text->irregular)
+		return -ENOMEM;
+	r = init_sections(text, image);
+	if (r < 0)
+		return r;
+	*ret_text = steal_ptr(text);
+	return 0;
+}
+
+void text_free(struct text *text)
+{
+	if (!text)
+		return;
+	for (size_t i = 0; i < text->n_sections; i++) {
+		unmap_bitmap(text->sections[i].starts, text->sections[i].section->n_bytes);
+		unmap_bitmap(text->sections[i].barriers, text->sections[i].section->n_bytes);
+	}
+	free(text->sections);
+	free(text->decoded);
+	free(text->irregular);
+	free(text);
+}
+
+static bool holds(const struct text_section *s, uint64_t vaddr)
+{
+	return vaddr - s->section->vaddr < s->section->n_bytes;
+}
+
+/* Index of the first section that ends above vaddr; n_sections if none does. */
+static size_t find_section(const struct text *text, uint64_t vaddr)
+{
+	size_t lo = 0, hi = text->n_sections;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct image_section *s = text->sections[mid].section;
+
+		if (s->vaddr + s->n_bytes <= vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct text_section *section_at(struct text *text, uint64_t vaddr)
+{
+	size_t i = text->last;
+
+	if (i >= text->n_sections || !holds(&text->sections[i], vaddr)) {
+		i = find_section(text, vaddr);
+		if (i == text->n_sections || !holds(&text->sections[i], vaddr))
+			return NULL;
+		text->last = i;
+	}
+	return &text->sections[i];
+}
+
+/* Decodes [off, end_off) of the section linearly; says whether the interval is regular. */
+static bool decode_bytes(struct text *text, struct text_section *s, uint64_t off, uint64_t end_off)
+{
+	const struct image_section *section = s->section;
+	bool is_regular = true;
+
+	while (off < end_off) {
+		struct insn insn = insn_decode(text->image->machine, section->bytes + off,
+					       section->n_bytes - off);
+
+		if (insn.n_bytes == 0) {
+			size_t n = insn_resync_bytes(text->image->machine);
+
+			text->stats.n_undecodable_bytes += n;
+			is_regular = false;
+			off += n;
+			continue;
+		}
+		set_bit(s->starts, off);
+		if (insn.is_barrier)
+			set_bit(s->barriers, off);
+		text->stats.n_insns++;
+		off += insn.n_bytes;
+	}
+	return is_regular && off == end_off;
+}
+
+/* The interval from symbol i up to the next symbol's address, clamped to the section. */
+static void symbol_interval(const struct text *text, const struct image_section *section, size_t i,
+			    uint64_t *ret_off, uint64_t *ret_end_off)
+{
+	const struct image_symbol *symbols = text->image->symbols;
+	size_t end = (size_t)section->first_symbol + section->n_symbols;
+	uint64_t off = symbols[i].vaddr - section->vaddr;
+	uint64_t end_off = i + 1 < end ? symbols[i + 1].vaddr - section->vaddr : section->n_bytes;
+
+	/* a symbol below its section wraps around; the order of symbols still holds */
+	if (symbols[i].vaddr < section->vaddr)
+		off = 0;
+	if (i + 1 < end && symbols[i + 1].vaddr < section->vaddr)
+		end_off = 0;
+	*ret_off = off < section->n_bytes ? off : section->n_bytes;
+	*ret_end_off = end_off < section->n_bytes ? end_off : section->n_bytes;
+}
+
+/* Index of the symbol whose interval holds vaddr, or SIZE_MAX before the section's first symbol. */
+static size_t interval_at(const struct text *text, const struct image_section *section,
+			  uint64_t vaddr)
+{
+	size_t i = vaddr == UINT64_MAX ? section->first_symbol + (size_t)section->n_symbols
+				       : image_find_symbol(text->image, section, vaddr + 1);
+
+	return i == section->first_symbol ? SIZE_MAX : i - 1;
+}
+
+static void decode_interval(struct text *text, struct text_section *s, size_t i)
+{
+	uint64_t off, end_off;
+
+	if (get_bit(text->decoded, i))
+		return;
+	set_bit(text->decoded, i);
+	text->stats.n_decoded++;
+	symbol_interval(text, s->section, i, &off, &end_off);
+	if (!decode_bytes(text, s, off, end_off))
+		set_bit(text->irregular, i);
+}
+
+/* Decodes all that covers [lo, hi) of the section; true if every byte is in a regular interval. */
+static bool decode_span(struct text *text, struct text_section *s, uint64_t lo_vaddr,
+			uint64_t hi_vaddr)
+{
+	size_t end = (size_t)s->section->first_symbol + s->section->n_symbols;
+	size_t i = interval_at(text, s->section, lo_vaddr);
+	bool is_regular = i != SIZE_MAX;
+
+	if (!is_regular)
+		i = s->section->first_symbol;
+	for (; i < end; i++) {
+		if (text->image->symbols[i].vaddr >= hi_vaddr)
+			break;
+		decode_interval(text, s, i);
+		is_regular &= !get_bit(text->irregular, i);
+	}
+	return is_regular;
+}
+
+/* The section of vaddr with vaddr's interval decoded, and the bit of vaddr; NULL: not in text. */
+static struct text_section *decoded_at(struct text *text, uint64_t vaddr, uint64_t *ret_bit)
+{
+	struct text_section *s = section_at(text, vaddr);
+	size_t i;
+
+	if (!s)
+		return NULL;
+	i = interval_at(text, s->section, vaddr);
+	if (i == SIZE_MAX)
+		return NULL;
+	decode_interval(text, s, i);
+	*ret_bit = vaddr - s->section->vaddr;
+	return s;
+}
+
+bool text_is_insn(struct text *text, uint64_t vaddr)
+{
+	uint64_t bit;
+	struct text_section *s = decoded_at(text, vaddr, &bit);
+
+	return s && get_bit(s->starts, bit);
+}
+
+static struct insn insn_at(struct text *text, uint64_t vaddr)
+{
+	uint64_t bit;
+	struct text_section *s = decoded_at(text, vaddr, &bit);
+
+	if (!s || !get_bit(s->starts, bit))
+		return (struct insn){ 0 };
+	return insn_decode(text->image->machine, s->section->bytes + bit, s->section->n_bytes - bit);
+}
+
+unsigned int text_insn_bytes(struct text *text, uint64_t vaddr)
+{
+	return insn_at(text, vaddr).n_bytes;
+}
+
+bool text_is_branch(struct text *text, uint64_t vaddr)
+{
+	return insn_at(text, vaddr).is_branch;
+}
+
+/* The part of [lo, hi) that lies in s, as bits. */
+static void clip(const struct text_section *s, uint64_t lo, uint64_t hi, uint64_t *ret_from,
+		 uint64_t *ret_to)
+{
+	uint64_t vaddr = s->section->vaddr, n = s->section->n_bytes;
+
+	*ret_from = lo > vaddr ? lo - vaddr : 0;
+	*ret_to = hi <= vaddr ? 0 : hi - vaddr < n ? hi - vaddr : n;
+}
+
+bool text_is_passable(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr)
+{
+	for (size_t i = find_section(text, start_vaddr); i < text->n_sections; i++) {
+		struct text_section *s = &text->sections[i];
+		uint64_t from, to;
+
+		if (s->section->vaddr >= end_vaddr)
+			break;
+		decode_span(text, s, start_vaddr, end_vaddr);
+		clip(s, start_vaddr, end_vaddr, &from, &to);
+		if (next_bit(s->barriers, from, to) < to)
+			return false;
+	}
+	return true;
+}
+
+uint64_t text_previous_insn(struct text *text, uint64_t vaddr, uint64_t floor_vaddr)
+{
+	struct text_section *s = vaddr > floor_vaddr ? section_at(text, vaddr - 1) : NULL;
+	uint64_t from, to, bit;
+
+	if (!s)
+		return UINT64_MAX;
+	decode_span(text, s, floor_vaddr, vaddr);
+	clip(s, floor_vaddr, vaddr, &from, &to);
+	bit = last_bit(s->starts, from, to);
+	return bit == UINT64_MAX ? bit : s->section->vaddr + bit;
+}
+
+/* Adds instruction by instruction: right for any text. */
+static void sum_one_by_one(struct text *text, struct text_section *s, uint64_t from, uint64_t to,
+			   struct text_sum *sum)
+{
+	for (uint64_t i = next_bit(s->starts, from, to); i < to; i = next_bit(s->starts, i + 1, to)) {
+		struct insn insn = insn_decode(text->image->machine, s->section->bytes + i,
+					       s->section->n_bytes - i);
+
+		sum->n_insns++;
+		sum->n_bytes += insn.n_bytes;
+	}
+}
+
+static uint64_t count_bits(const uint64_t *bits, uint64_t from, uint64_t to)
+{
+	uint64_t n = 0;
+
+	for (; from < to && from % WORD_BITS; from++)
+		n += get_bit(bits, from);
+	for (; from + WORD_BITS <= to; from += WORD_BITS)
+		n += (uint64_t)__builtin_popcountll(bits[from / WORD_BITS]);
+	for (; from < to; from++)
+		n += get_bit(bits, from);
+	return n;
+}
+
+/*
+ * In regular text instructions stand without gaps, so the sum is the distance from the first start to
+ * the end of the last instruction. Only that last one is decoded again, and only if no start marks
+ * its end.
+ */
+static void sum_regular(struct text *text, struct text_section *s, uint64_t from, uint64_t to,
+			struct text_sum *sum)
+{
+	uint64_t first = next_bit(s->starts, from, to), end = to;
+
+	if (first == to)
+		return;
+	if (to == s->section->n_bytes || !get_bit(s->starts, to)) {
+		uint64_t last = last_bit(s->starts, first, to);
+
+		end = last + insn_decode(text->image->machine, s->section->bytes + last,
+					 s->section->n_bytes - last)
+				     .n_bytes;
+	}
+	sum->n_insns += count_bits(s->starts, first, to);
+	sum->n_bytes += end - first;
+}
+
+struct text_sum text_sum_insns(struct text *text, uint64_t lo_vaddr, uint64_t hi_vaddr)
+{
+	struct text_sum sum = { 0 };
+
+	for (size_t i = find_section(text, lo_vaddr); i < text->n_sections; i++) {
+		struct text_section *s = &text->sections[i];
+		uint64_t from, to;
+		bool is_regular;
+
+		if (s->section->vaddr >= hi_vaddr)
+			break;
+		is_regular = decode_span(text, s, lo_vaddr, hi_vaddr);
+		clip(s, lo_vaddr, hi_vaddr, &from, &to);
+		if (is_regular)
+			sum_regular(text, s, from, to, &sum);
+		else
+			sum_one_by_one(text, s, from, to, &sum);
+	}
+	return sum;
+}
+
+struct text_stats text_stats(const struct text *text)
+{
+	return text->stats;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Address → frames within one unit: its tree of subprograms and inlined calls, and its lines.
+ *
+ * A unit is loaded, asked about all addresses that matter in it, and replaced by the next, so that
+ * each is parsed once and only one is in memory.
+ * Rules: LLVM 19.1, DWARFUnit::updateAddressDieMap(), getInlinedChainForAddress(), and
+ * DWARFContext::getInliningInfoForAddress().
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/macros.h"
+#include "base/names.h"
+#include "dwarf_reader.h"
+#include "frame.h"
+#include "lines.h"
+
+#define NODE_NONE UINT32_MAX
+
+/* A subprogram or an inlined call of one. */
+struct frame_node {
+	uint64_t off; /* of its DIE */
+	uint32_t parent; /* nearest enclosing node, or NODE_NONE */
+	uint32_t call_line, call_disc; /* 0 for a subprogram */
+	uint32_t name;	    /* NAME_NONE: has none; valid if is_resolved */
+	uint32_t decl_line; /* valid if is_resolved */
+	bool is_subprogram;
+	bool is_resolved;
+};
+
+/* The innermost node of an interval of addresses. */
+struct frame_interval {
+	uint64_t lo_vaddr, hi_vaddr;
+	uint32_t node;
+};
+
+struct unit_frames {
+	struct dwarf_reader reader; /* has the loaded unit */
+	struct names *names;	    /* borrowed */
+	struct frame_node *nodes;
+	size_t n_nodes, nodes_capacity;
+	struct frame_interval *intervals; /* n_intervals, by lo_vaddr; disjoint if the tree nests */
+	size_t n_intervals, intervals_capacity;
+	struct lines lines;
+	uint64_t n_too_deep; /* locations with more than N_FRAMES_MAX frames: they get none */
+	struct dwarf_ranges ranges; /* scratch */
+	uint32_t *open;		    /* scratch: node by depth */
+	size_t open_capacity;
+};
+
+/* Addresses from the one that was asked for up to hi_vaddr have all these frames. */
+struct location {
+	uint32_t node; /* innermost, or NODE_NONE */
+	uint32_t line, disc;
+	uint64_t hi_vaddr;
+};
+
+/* lifecycle */
+
+/* dwarf and names are borrowed. */
+void unit_frames_init(struct unit_frames *uf, struct dwarf *dwarf, struct names *names);
+void unit_frames_deinit(struct unit_frames *uf);
+
+/* use */
+
+/* Loads a unit. Damage is counted in dwarf and leaves what was read before it. 0; -ENOMEM; -E2BIG. */
+must_check int unit_frames_load(struct unit_frames *uf, size_t unit);
+struct location unit_frames_find(const struct unit_frames *uf, uint64_t vaddr);
+/*
+ * The frames of a location, root first, into frames[N_FRAMES_MAX]; names are added to uf's. Frames
+ * from the first one without a name on are left out; a chain that is too deep has none. 0; -ENOMEM; -E2BIG.
+ */
+must_check int unit_frames_chain(struct unit_frames *uf, const struct location *location,
+				 struct frame *frames, size_t *ret_n_frames);

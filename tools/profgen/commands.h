@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The commands of autofdod-profgen. Each takes its own argv (argv[0] is the command) and returns
+ * the exit status of the program.
+ */
+
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_ERROR = 1,	    /* nothing was written */
+	EXIT_USAGE = 2,
+	EXIT_TRUNCATED = 3, /* written, from what was whole of a truncated recording */
+	EXIT_EMPTY = 4,	    /* nothing to make a profile of; nothing was written */
+};
+
+int command_convert(int argc, char **argv);
+int command_show(int argc, char **argv);

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * autofdod-profgen convert: recordings or a dump, with the vmlinux they are of, to a profile.
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/buf.h"
+#include "count.h"
+#include "output.h"
+#include "profile/accumulate.h"
+#include "profile/bolt.h"
+#include "profile/extbinary.h"
+#include "profile/ranges.h"
+#include "profile/show.h"
+#include "profile/textual.h"
+#include "profile/unsymbolized.h"
+#include "stats.h"
+
+/* Ceilings on what an input can make us allocate. */
+#define PROFILE_BYTES_MAX ((size_t)8 << 30)
+#define OUTPUT_BYTES_MAX ((size_t)8 << 30)
+#define DUMP_BYTES_MAX ((size_t)8 << 30)
+
+enum format {
+	FORMAT_EXTBINARY,
+	FORMAT_TEXT,
+	FORMAT_UNSYMBOLIZED,
+	FORMAT_BOLT,
+};
+
+enum stats_form {
+	STATS_NONE,
+	STATS_TEXT,
+	STATS_JSON,
+};
+
+struct arguments {
+	const char *vmlinux;
+	const char *unsymbolized;
+	const char **perf_data; /* n_perf_data, from argv */
+	size_t n_perf_data;
+	const char *output;
+	enum format format;
+	enum stats_form stats;
+	bool is_llvm, has_md5_names, allow_mismatch;
+};
+
+/* One conversion. */
+struct conversion {
+	const struct arguments *arguments;
+	struct symbols *symbols;
+	struct branch_counts counts;
+	struct profile *profile;
+	struct convert_stats stats;
+	struct problem problem;
+};
+
+static const char usage[] =
+	"Usage: autofdod-profgen convert --vmlinux FILE --perf-data FILE… -o FILE [OPTION…]\n"
+	"       autofdod-profgen convert --vmlinux FILE --unsymbolized FILE -o FILE [OPTION…]\n"
+	"\n"
+	"Makes an AutoFDO profile from recorded kernel branches.\n"
+	"\n"
+	"      --vmlinux=FILE        the kernel that was recorded, with debug information;\n"
+	"                            may be compressed (.gz, .bz2, .xz)\n"
+	"      --perf-data=FILE      recording of perf record -b, - for standard input;\n"
+	"                            may be given several times: counts add up\n"
+	"      --unsymbolized=FILE   counters with absolute link-time addresses\n"
+	"  -o, --output=FILE         where to write, - for standard output\n"
+	"      --format=FORMAT       extbinary (default, for clang), text, unsymbolized, or bolt\n"
+	"      --md5                 write hashes of names (extbinary only)\n"
+	"      --compat=llvm-profgen write exactly what llvm-profgen 19 would\n"
+	"      --allow-mismatch      accept a recording of another build id\n"
+	"      --stats[=json]        say on standard error what became of every sample\n"
+	"  -h, --help                this text\n"
+	"\n"
+	"Exit status: 0 written; 1 failed; 2 wrong usage; 3 written from a truncated\n"
+	"recording; 4 nothing to make a profile of, the message says why.\n";
+
+enum option_code {
+	OPTION_VMLINUX = 256,
+	OPTION_PERF_DATA,
+	OPTION_UNSYMBOLIZED,
+	OPTION_FORMAT,
+	OPTION_MD5,
+	OPTION_COMPAT,
+	OPTION_ALLOW_MISMATCH,
+	OPTION_STATS,
+};
+
+static const struct option options[] = {
+	{ "vmlinux", required_argument, NULL, OPTION_VMLINUX },
+	{ "perf-data", required_argument, NULL, OPTION_PERF_DATA },
+	{ "unsymbolized", required_argument, NULL, OPTION_UNSYMBOLIZED },
+	{ "output", required_argument, NULL, 'o' },
+	{ "format", required_argument, NULL, OPTION_FORMAT },
+	{ "md5", no_argument, NULL, OPTION_MD5 },
+	{ "compat", required_argument, NULL, OPTION_COMPAT },
+	{ "allow-mismatch", no_argument, NULL, OPTION_ALLOW_MISMATCH },
+	{ "stats", optional_argument, NULL, OPTION_STATS },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static int usage_error(const char *what, const char *value)
+{
+	fprintf(stderr, "autofdod-profgen: convert: %s%s%s; see autofdod-profgen convert --help\n",
+		what, value ? " " : "", value ? value : "");
+	return EXIT_USAGE;
+}
+
+static bool parse_format(const char *text, enum format *ret_format)
+{
+	static const char *const names[] = {
+		[FORMAT_EXTBINARY] = "extbinary",
+		[FORMAT_TEXT] = "text",
+		[FORMAT_UNSYMBOLIZED] = "unsymbolized",
+		[FORMAT_BOLT] = "bolt",
+	};
+
+	for (size_t i = 0; i < array_size(names); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*ret_format = (enum format)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* 0, or the exit status with which to end; EXIT_OK + 1000 stands for "help was shown". */
+#define SHOWN_HELP 1000
+
+static int parse_option(int code, struct arguments *a)
+{
+	switch (code) {
+	case OPTION_VMLINUX:
+		a->vmlinux = optarg;
+		return 0;
+	case OPTION_PERF_DATA:
+		a->perf_data[a->n_perf_data++] = optarg;
+		return 0;
+	case OPTION_UNSYMBOLIZED:
+		a->unsymbolized = optarg;
+		return 0;
+	case 'o':
+		a->output = optarg;
+		return 0;
+	case OPTION_FORMAT:
+		if (!parse_format(optarg, &a->format))
+			return usage_error("unknown format (extbinary, text, unsymbolized, bolt):",
+					   optarg);
+		return 0;
+	case OPTION_MD5:
+		a->has_md5_names = true;
+		return 0;
+	case OPTION_COMPAT:
+		if (strcmp(optarg, "llvm-profgen") != 0)
+			return usage_error("unknown --compat (llvm-profgen):", optarg);
+		a->is_llvm = true;
+		return 0;
+	case OPTION_ALLOW_MISMATCH:
+		a->allow_mismatch = true;
+		return 0;
+	case OPTION_STATS:
+		if (optarg && strcmp(optarg, "json") != 0)
+			return usage_error("unknown form of --stats (json):", optarg);
+		a->stats = optarg ? STATS_JSON : STATS_TEXT;
+		return 0;
+	case 'h':
+		fputs(usage, stdout);
+		return SHOWN_HELP;
+	default:
+		return usage_error("see the message above", NULL);
+	}
+}
+
+static int parse(int argc, char **argv, struct arguments *a)
+{
+	int code, r = 0;
+
+	while (r == 0 && (code = getopt_long(argc, argv, "ho:", options, NULL)) != -1)
+		r = parse_option(code, a);
+	if (r)
+		return r;
+	if (optind < argc)
+		return usage_error("unexpected argument:", argv[optind]);
+	if (!a->vmlinux)
+		return usage_error("--vmlinux is missing", NULL);
+	if (!a->output)
+		return usage_error("-o is missing", NULL);
+	if (!a->n_perf_data == !a->unsymbolized)
+		return usage_error("give either --perf-data or --unsymbolized", NULL);
+	if (a->has_md5_names && a->format != FORMAT_EXTBINARY)
+		return usage_error("--md5 goes with --format=extbinary only", NULL);
+	return 0;
+}
+
+/* The message of a step that failed; its exit status. */
+static int fail(const struct conversion *c, int r)
+{
+	fprintf(stderr, "autofdod-profgen: %s\n",
+		c->problem.text[0] ? c->problem.text : strerror(r < 0 ? -r : EINVAL));
+	return EXIT_ERROR;
+}
+
+static int load_symbols(struct conversion *c)
+{
+	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
+	const char *path = c->arguments->vmlinux;
+	cleanup(close_cleanup) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct problem reason = { "" };
+	struct image *image;
+	int r = fd < 0 ? -errno : image_open(fd, &limits, &image, &reason);
+
+	if (r == 0)
+		r = symbols_new(image, &c->symbols, &reason);
+	if (r < 0)
+		problem_set(&c->problem, r, "%s: %.300s", path,
+			    reason.text[0] ? reason.text : strerror(-r));
+	return r;
+}
+
+static int add_recording(struct conversion *c, struct count *count, const char *path)
+{
+	cleanup(close_cleanup) int fd = -1;
+	bool is_stdin = strcmp(path, "-") == 0;
+
+	if (!is_stdin) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return problem_set(&c->problem, -errno, "%s: %s", path, strerror(errno));
+	}
+	return count_add(count, is_stdin ? STDIN_FILENO : fd, path, &c->problem);
+}
+
+static int count_recordings(struct conversion *c)
+{
+	const struct count_options count_options = {
+		.is_llvm = c->arguments->is_llvm,
+		.allow_mismatch = c->arguments->allow_mismatch,
+	};
+	cleanup(count_cleanup) struct count *count = NULL;
+	int r = count_new(&count, c->symbols, &count_options);
+
+	for (size_t i = 0; r == 0 && i < c->arguments->n_perf_data; i++)
+		r = add_recording(c, count, c->arguments->perf_data[i]);
+	if (r == 0)
+		r = count_finish(count, &c->counts);
+	if (r != 0)
+		return r;
+	c->stats.totals = *count_totals(count);
+	c->stats.has_recordings = true;
+	branches_select(c->symbols, &c->counts, &c->stats.branches);
+	ranges_select(c->symbols, c->arguments->is_llvm ? RANGES_LLVM : RANGES_ACCURATE, &c->counts,
+		      &c->stats.health);
+	return 0;
+}
+
+static int read_dump(struct conversion *c)
+{
+	const struct unsymbolized_options dump = { .ceiling_bytes = DUMP_BYTES_MAX };
+	const char *path = c->arguments->unsymbolized;
+	cleanup(close_cleanup) int fd = -1;
+	struct problem reason = { "" };
+	bool is_stdin = strcmp(path, "-") == 0;
+	int r;
+
+	if (!is_stdin)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	r = !is_stdin && fd < 0 ? -errno
+				: unsymbolized_read_fd(is_stdin ? STDIN_FILENO : fd, &dump, &reason,
+						       &c->counts);
+	if (r < 0)
+		problem_set(&c->problem, r, "%s: %.300s", path,
+			    reason.text[0] ? reason.text : strerror(-r));
+	return r;
+}
+
+/* Why there is nothing, in the order in which things go wrong; NULL: there is something. */
+static const char *why_empty(const struct conversion *c)
+{
+	const struct count_totals *t = &c->stats.totals;
+	const struct recording_stats *r = &t->recordings;
+
+	if (c->counts.n_branches || c->counts.n_ranges)
+		return NULL;
+	if (!c->stats.has_recordings)
+		return "the dump has no counts";
+	if (r->n_samples == 0)
+		return "the recording has no samples";
+	if (r->n_samples_without_stack == r->n_samples)
+		return "the recording has no branch stacks; record with perf record -b";
+	if (r->n_samples_without_stack + r->n_samples_empty_stack == r->n_samples)
+		return "all branch stacks of the recording are empty";
+	if (t->n_kernel_maps == 0)
+		return "the recording maps no kernel, so its addresses have no meaning; record as root or with kernel.kptr_restrict=0";
+	return "every address of the recording lies outside the kernel; record with -j any,k, and with the vmlinux of that kernel";
+}
+
+/* Compatible mode must not invent a load base, any more than llvm-profgen does. */
+static int check_input(struct conversion *c)
+{
+	const char *why = why_empty(c);
+
+	if (!why && c->stats.has_recordings && c->stats.totals.n_kernel_maps == 0)
+		why = "the recording maps no kernel, so its addresses have no meaning; record as root or with kernel.kptr_restrict=0";
+	if (!why)
+		return EXIT_OK;
+	fprintf(stderr, "autofdod-profgen: nothing to convert: %s\n", why);
+	return EXIT_EMPTY;
+}
+
+static int make_profile(struct conversion *c)
+{
+	enum accumulate_rule rule = c->arguments->is_llvm ? ACCUMULATE_LLVM : ACCUMULATE_ACCURATE;
+	int r = accumulate(c->symbols, rule, &c->counts, PROFILE_BYTES_MAX, &c->profile,
+			   &c->stats.accumulate);
+
+	if (r == 0)
+		r = show_compute(c->profile, &c->stats.figures);
+	c->stats.has_profile = r == 0;
+	return r;
+}
+
+static int encode_bolt(struct conversion *c, struct buf *buf)
+{
+	const struct functions *f = &c->symbols->functions;
+	cleanup(free_cleanup) uint64_t *starts = malloc((f->n_starts + 1) * sizeof(*starts));
+
+	if (!starts)
+		return -ENOMEM;
+	for (size_t i = 0; i < f->n_starts; i++)
+		starts[i] = f->ranges[f->starts[i]].lo_vaddr;
+	return bolt_encode(&c->counts, starts, f->n_starts, buf);
+}
+
+static int encode(struct conversion *c, struct buf *buf)
+{
+	const struct extbinary_options extbinary = { .has_md5_names = c->arguments->has_md5_names };
+
+	switch (c->arguments->format) {
+	case FORMAT_EXTBINARY:
+		return extbinary_encode(c->profile, &extbinary, buf);
+	case FORMAT_TEXT:
+		textual_encode(c->profile, buf);
+		return buf->error;
+	case FORMAT_UNSYMBOLIZED:
+		unsymbolized_encode(&c->counts, 0, buf);
+		return buf->error;
+	case FORMAT_BOLT:
+		return encode_bolt(c, buf);
+	}
+	return -EINVAL;
+}
+
+static void report_stats(struct conversion *c)
+{
+	struct buf buf = BUF_INIT(1 << 20);
+
+	c->stats.n_branches = c->counts.n_branches;
+	c->stats.n_ranges = c->counts.n_ranges;
+	c->stats.text = text_stats(c->symbols->text);
+	c->stats.dwarf = c->symbols->dwarf.stats;
+	if (c->arguments->stats == STATS_JSON)
+		stats_json(&c->stats, &buf);
+	else if (c->arguments->stats == STATS_TEXT)
+		stats_text(&c->stats, &buf);
+	fwrite(buf.data, 1, buf.n_bytes, stderr);
+	buf_deinit(&buf);
+}
+
+/* What the user should know even without asking for statistics. */
+static void report_warnings(const struct conversion *c)
+{
+	const struct count_totals *t = &c->stats.totals;
+	const struct dwarf_stats *d = &c->symbols->dwarf.stats;
+
+	if (t->n_truncated)
+		fprintf(stderr, "autofdod-profgen: truncated, used what was whole: %s\n",
+			t->first_truncation.text);
+	if (t->n_without_build_id && !c->arguments->allow_mismatch)
+		fprintf(stderr,
+			"autofdod-profgen: warning: a recording does not say which kernel it is of; make sure that the vmlinux is right\n");
+	if (d->n_units_damaged)
+		fprintf(stderr, "autofdod-profgen: warning: %" PRIu64 " damaged units: %s\n",
+			d->n_units_damaged, c->symbols->dwarf.first_damage.text);
+	if (c->arguments->format == FORMAT_TEXT && c->symbols->image->is_fs)
+		fprintf(stderr,
+			"autofdod-profgen: note: text cannot say that discriminators are flow-sensitive; clang needs -mllvm -profile-isfs\n");
+}
+
+static int run(struct conversion *c)
+{
+	bool needs_profile = c->arguments->format == FORMAT_EXTBINARY ||
+			     c->arguments->format == FORMAT_TEXT || c->arguments->stats;
+	struct buf buf = BUF_INIT(OUTPUT_BYTES_MAX);
+	int status, r = load_symbols(c);
+
+	if (r == 0)
+		r = c->arguments->unsymbolized ? read_dump(c) : count_recordings(c);
+	if (r != 0)
+		return fail(c, r);
+	status = check_input(c);
+	if (status != EXIT_OK) {
+		report_stats(c);
+		return status;
+	}
+	if (needs_profile)
+		r = make_profile(c);
+	if (r == 0)
+		r = encode(c, &buf);
+	if (r == 0)
+		r = output_write(c->arguments->output, buf.data, buf.n_bytes, &c->problem);
+	buf_deinit(&buf);
+	if (r < 0)
+		return fail(c, r);
+	report_warnings(c);
+	report_stats(c);
+	return c->stats.totals.n_truncated ? EXIT_TRUNCATED : EXIT_OK;
+}
+
+int command_convert(int argc, char **argv)
+{
+	cleanup(free_cleanup) const char **perf_data = calloc((size_t)argc + 1, sizeof(*perf_data));
+	struct arguments arguments = { .perf_data = perf_data };
+	struct conversion c = { .arguments = &arguments };
+	int status;
+
+	if (!perf_data)
+		return EXIT_ERROR;
+	status = parse(argc, argv, &arguments);
+	if (status)
+		return status == SHOWN_HELP ? EXIT_OK : status;
+	status = run(&c);
+	profile_free(c.profile);
+	branch_counts_deinit(&c.counts);
+	symbols_free(c.symbols);
+	return status;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * autofdod-profgen: the pipeline from files, without the daemon.
+ */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+	"Usage: autofdod-profgen COMMAND [OPTION…]\n"
+	"\n"
+	"Makes and shows AutoFDO profiles of the Linux kernel.\n"
+	"\n"
+	"  convert   recordings or counters to a profile\n"
+	"  show      what is in a profile\n"
+	"\n"
+	"  -h, --help      this text; autofdod-profgen COMMAND --help for a command's\n"
+	"      --version   version\n";
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "convert", command_convert },
+	{ "show", command_show },
+};
+
+int main(int argc, char **argv)
+{
+	const char *command = argc > 1 ? argv[1] : NULL;
+
+	if (!command) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
+		fputs(usage, stdout);
+		return EXIT_OK;
+	}
+	if (strcmp(command, "--version") == 0) {
+		puts("autofdod-profgen " AUTOFDOD_VERSION);
+		return EXIT_OK;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(command, commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "autofdod-profgen: unknown command: %s; see autofdod-profgen --help\n", command);
+	return EXIT_USAGE;
+}

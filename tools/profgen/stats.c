@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stats.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <string.h>
+#include "profile/density.h"
+
+/* One figure; the share is of `of`, where that says something. */
+struct figure {
+	const char *key;  /* in JSON */
+	const char *text; /* for people */
+	uint64_t n;
+	uint64_t of; /* 0: no share */
+};
+
+struct group {
+	const char *key;
+	const char *text;
+	struct figure figures[16];
+	size_t n_figures;
+};
+
+#define N_GROUPS 4
+
+static void add(struct group *g, const char *key, const char *text, uint64_t n, uint64_t of)
+{
+	if (g->n_figures < sizeof(g->figures) / sizeof(g->figures[0]))
+		g->figures[g->n_figures++] = (struct figure){ key, text, n, of };
+}
+
+static void collect_samples(const struct convert_stats *s, struct group *g)
+{
+	const struct recording_stats *r = &s->totals.recordings;
+	uint64_t all = r->n_samples + r->n_samples_unknown_event + r->n_malformed;
+
+	*g = (struct group){ .key = "samples", .text = "samples" };
+	add(g, "taken", "in the recording", all, 0);
+	add(g, "used", "with a branch stack in use",
+	    s->totals.counters.n_stacks - s->totals.counters.n_empty_stacks -
+		    s->totals.counters.n_void_stacks, all);
+	add(g, "all_external", "rejected: every address outside the kernel",
+	    s->totals.counters.n_void_stacks, all);
+	add(g, "without_stack", "rejected: the event records no branch stacks",
+	    r->n_samples_without_stack, all);
+	add(g, "empty_stack", "rejected: empty branch stack", r->n_samples_empty_stack, all);
+	add(g, "unknown_event", "rejected: of an event that is not described",
+	    r->n_samples_unknown_event, all);
+	add(g, "malformed", "rejected: malformed record", r->n_malformed, all);
+	add(g, "lost", "lost for want of room in a ring (LOST)", r->n_lost, 0);
+	add(g, "lost_samples", "lost as counted per event (LOST_SAMPLES)", r->n_lost_samples, 0);
+	add(g, "throttled", "times that the kernel throttled", r->n_throttle, 0);
+}
+
+static void collect_branches(const struct convert_stats *s, struct group *g)
+{
+	const struct counters_totals *c = &s->totals.counters;
+
+	*g = (struct group){ .key = "branches", .text = "branches" };
+	add(g, "recorded", "in the stacks", c->n_entries, 0);
+	add(g, "kept", "kept", c->n_kept, c->n_entries);
+	add(g, "external", "rejected: neither end in the kernel", c->n_removed[REMOVED_EXTERNAL],
+	    c->n_entries);
+	add(g, "wrong_path", "rejected: wrong path, never retired", c->n_removed[REMOVED_WRONG_PATH],
+	    c->n_entries);
+	add(g, "transaction", "rejected: in a transaction", c->n_removed[REMOVED_TRANSACTION],
+	    c->n_entries);
+	add(g, "table_full", "rejected: no room in the table", c->n_removed[REMOVED_TABLE_FULL],
+	    c->n_entries);
+	add(g, "no_target", "kept, but target is no instruction of the vmlinux",
+	    s->branches.n_no_target, s->branches.n_branches);
+	add(g, "external_source", "from outside the kernel", s->branches.n_external_source,
+	    s->branches.n_branches);
+	add(g, "distinct", "distinct, used", s->n_branches, 0);
+}
+
+static void collect_ranges(const struct convert_stats *s, struct group *g)
+{
+	const struct range_health *h = &s->health;
+	const struct counters_totals *c = &s->totals.counters;
+
+	*g = (struct group){ .key = "ranges", .text = "ranges between branches" };
+	add(g, "pairs", "in the stacks", h->n_pairs, 0);
+	add(g, "used", "used", h->n_used, h->n_pairs);
+	add(g, "external", "rejected: an end outside the kernel", h->n_external, h->n_pairs);
+	add(g, "not_on_boundary", "not on instruction boundary", h->n_not_on_boundary, h->n_pairs);
+	add(g, "no_function", "in no function", h->n_no_function, h->n_pairs);
+	add(g, "cross_function", "across the end of a function", h->n_cross_function, h->n_pairs);
+	add(g, "bogus", "rejected: across an unconditional jump, or backwards", h->n_bogus, h->n_pairs);
+	add(g, "dropped_cross", "rejected: across functions", h->n_dropped_cross, h->n_pairs);
+	add(g, "too_long", "rejected: longer than 1 MiB", h->n_too_long, h->n_pairs);
+	add(g, "interrupted", "shortened: ended by an interrupt", h->n_interrupted, h->n_pairs);
+	add(g, "cut_external", "not formed: a rejected branch between",
+	    c->n_cut[CUT_EXTERNAL] + c->n_cut[CUT_WRONG_PATH] + c->n_cut[CUT_TRANSACTION] +
+		    c->n_cut[CUT_EDGE_LOST], 0);
+	add(g, "cut_repeated", "not formed: newest entry repeated", c->n_cut[CUT_REPEATED], 0);
+	add(g, "distinct", "distinct, used", s->n_ranges, 0);
+}
+
+static void collect_work(const struct convert_stats *s, struct group *g)
+{
+	*g = (struct group){ .key = "work", .text = "what was read of the vmlinux" };
+	add(g, "units", "units", s->dwarf.n_units, 0);
+	add(g, "units_used", "units in use", s->accumulate.n_units, s->dwarf.n_units);
+	add(g, "units_damaged", "units damaged", s->dwarf.n_units_damaged, s->dwarf.n_units);
+	add(g, "intervals", "stretches of code between symbols", s->text.n_intervals, 0);
+	add(g, "intervals_decoded", "decoded", s->text.n_decoded, s->text.n_intervals);
+	add(g, "locations", "source locations looked up", s->accumulate.n_locations, 0);
+	add(g, "locations_no_frames", "without debug information", s->accumulate.n_no_frames,
+	    s->accumulate.n_locations);
+	add(g, "locations_line_zero", "with line 0", s->accumulate.n_line_zero,
+	    s->accumulate.n_locations);
+	add(g, "locations_too_deep", "with too many inlined frames", s->accumulate.n_too_deep,
+	    s->accumulate.n_locations);
+}
+
+static size_t collect(const struct convert_stats *s, struct group *groups)
+{
+	size_t n = 0;
+
+	if (s->has_recordings) {
+		collect_samples(s, &groups[n++]);
+		collect_branches(s, &groups[n++]);
+		collect_ranges(s, &groups[n++]);
+	}
+	if (s->has_profile)
+		collect_work(s, &groups[n++]);
+	return n;
+}
+
+double stats_more_samples(const struct convert_stats *stats)
+{
+	double density = stats->figures.density;
+
+	if (!stats->has_profile || density <= 0 || density >= DENSITY_ENOUGH)
+		return 0;
+	return DENSITY_ENOUGH / density;
+}
+
+static void figure_text(const struct figure *f, struct buf *buf)
+{
+	if (f->of)
+		buf_printf(buf, "  %12" PRIu64 " %7.2f%%  %s\n", f->n,
+			   100.0 * (double)f->n / (double)f->of, f->text);
+	else
+		buf_printf(buf, "  %12" PRIu64 " %8s  %s\n", f->n, "", f->text);
+}
+
+void stats_text(const struct convert_stats *stats, struct buf *buf)
+{
+	struct group groups[N_GROUPS];
+	size_t n = collect(stats, groups);
+
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(buf, "%s:\n", groups[i].text);
+		for (size_t k = 0; k < groups[i].n_figures; k++)
+			figure_text(&groups[i].figures[k], buf);
+	}
+	if (!stats->has_profile)
+		return;
+	buf_printf(buf, "density: %.1f (enough from %.0f)", stats->figures.density,
+		   (double)DENSITY_ENOUGH);
+	if (stats_more_samples(stats) > 0)
+		buf_printf(buf, "; %.1f times as many samples would help",
+			   stats_more_samples(stats));
+	buf_str(buf, "\n");
+}
+
+static void put(struct json_object *o, const char *key, uint64_t n)
+{
+	json_object_object_add(o, key, json_object_new_uint64(n));
+}
+
+void stats_json(const struct convert_stats *stats, struct buf *buf)
+{
+	struct json_object *root = json_object_new_object();
+	struct group groups[N_GROUPS];
+	size_t n = collect(stats, groups);
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_new_object();
+
+		for (size_t k = 0; k < groups[i].n_figures; k++)
+			put(o, groups[i].figures[k].key, groups[i].figures[k].n);
+		json_object_object_add(root, groups[i].key, o);
+	}
+	put(root, "recordings", stats->totals.n_recordings);
+	put(root, "recordings_truncated", stats->totals.n_truncated);
+	if (stats->has_profile) {
+		json_object_object_add(root, "density",
+				       json_object_new_double(stats->figures.density));
+		json_object_object_add(root, "more_samples_factor",
+				       json_object_new_double(stats_more_samples(stats)));
+	}
+	buf_str(buf, json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
+							   JSON_C_TO_STRING_SPACED));
+	buf_str(buf, "\n");
+	json_object_put(root);
+}
