@@ -419,15 +419,16 @@ static int take_lost(struct recording *rec, const struct record *record,
 	n = take_u64(&b, rec->is_swapped);
 	if (b.failed)
 		return MALFORMED;
+	if (!is_of_ring && record->misc & MISC_LOST_SAMPLES_BPF) {
+		rec->stats.n_filtered_records++;
+		rec->stats.n_filtered += n;
+		return CONSUMED;
+	}
 	if (is_of_ring) {
 		rec->stats.n_lost_records++;
 		rec->stats.n_lost += n;
 	} else {
 		rec->stats.n_lost_samples_records++;
-		if (record->misc & MISC_LOST_SAMPLES_BPF) {
-			rec->stats.n_filtered += n;
-			return CONSUMED;
-		}
 		rec->stats.n_lost_samples += n;
 	}
 	ret_event->kind = is_of_ring ? RECORDING_LOST : RECORDING_LOST_SAMPLES;
@@ -553,8 +554,8 @@ void recording_stats(const struct recording *rec, struct recording_stats *ret_st
 	struct recording_stats s = rec->stats;
 
 	s.n_records = s.n_samples + s.n_samples_unknown_event + s.n_malformed + s.n_maps +
-		      s.n_lost_records + s.n_lost_samples_records + s.n_throttle + s.n_unthrottle +
-		      s.n_control + s.n_skipped + s.n_unknown_type;
-	s.n_bytes = records_offset(&rec->file);
+		      s.n_lost_records + s.n_lost_samples_records + s.n_filtered_records +
+		      s.n_throttle + s.n_unthrottle + s.n_control + s.n_skipped + s.n_unknown_type;
+	s.n_bytes = records_offset(&rec->file) - rec->data_offset;
 	*ret_stats = s;
 }

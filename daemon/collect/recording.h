@@ -29,7 +29,7 @@ enum {
 
 /* Zero means the default. */
 struct recording_options {
-	size_t buffer_bytes; /* for reading, and again for decompressing; default 512 KiB */
+	size_t buffer_bytes; /* for reading, and again for decompressing; default 256 KiB */
 	uint64_t
 		zstd_window_max; /* the most a compressed recording may make us remember, in bytes;
 				    default 128 MiB: perf record -z22. -z (level 1) takes 512 KiB */
@@ -112,7 +112,8 @@ struct recording_stats {
 	uint64_t n_malformed;		  /* of any type: its size or a count in it cannot be */
 	uint64_t n_maps;		  /* handed out */
 	uint64_t n_lost_records;	  /* handed out */
-	uint64_t n_lost_samples_records;  /* handed out, or counted in n_filtered */
+	uint64_t n_lost_samples_records;  /* handed out */
+	uint64_t n_filtered_records; /* LOST_SAMPLES that say what perf's BPF filter took out */
 	uint64_t n_throttle, n_unthrottle;
 	uint64_t n_control;	 /* attributes, features, build ids, compressed ones: taken in */
 	uint64_t n_skipped;	 /* known types that say nothing to us */
@@ -124,7 +125,7 @@ struct recording_stats {
 	uint64_t n_lost_samples;	  /* sum over RECORDING_LOST_SAMPLES */
 	uint64_t n_filtered;	      /* samples that perf's own BPF filter took out: not lost */
 	uint64_t n_build_ids_dropped; /* no room, see names_bytes_max */
-	uint64_t n_bytes;	      /* of the recording, up to the last record that was read */
+	uint64_t n_bytes; /* of the stream, or of the file's data, up to the last record */
 	uint64_t n_compressed_bytes, n_decompressed_bytes;
 	uint64_t n_by_type[RECORDING_N_TYPES]; /* PERF_RECORD_*; higher ones are only in the sums */
 };

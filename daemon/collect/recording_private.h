@@ -69,6 +69,7 @@ struct recording {
 	bool is_ended;		      /* RECORDING_E_TRUNCATED was said, or RECORDING_E_END */
 	int error;		      /* the negative errno that recording_next() keeps returning */
 	struct problem problem;	      /* … with its sentence */
+	uint64_t data_offset;	      /* of a file's data; 0 of a stream, header included */
 	struct records file;	      /* the data section, or the stream */
 	uint64_t n_payload_bytes;     /* behind the last record, still to be skipped */
 	bool is_in_pack;	      /* the next record may be one that was compressed */

@@ -10,6 +10,7 @@
 #define CEILING ((size_t)2 << 30)
 #define ATTR_BYTES 136
 #define RAW_PACK_BYTES_MAX 65519
+#define FEATURE_COMPRESSED 27
 
 /* Also where NDEBUG is set. */
 static void must(bool is_so)
@@ -148,6 +149,16 @@ static void file_header(struct writer *w)
 			writer_u64(w, w->options.events[i].ids[j]);
 }
 
+/* { u32 version, type, level, ratio, ring bytes }: tools/perf/util/header.c, write_compressed(). */
+static void compressed_feature(struct writer *w)
+{
+	writer_u32(w, 1);
+	writer_u32(w, 1);
+	writer_u32(w, 1);
+	writer_u32(w, 3);
+	writer_u32(w, w->options.pack_ring_bytes);
+}
+
 static void stream_header(struct writer *w)
 {
 	writer_bytes(w, w->options.is_big_endian ? "2ELIFREP" : "PERFILE2", 8);
@@ -165,6 +176,13 @@ static void stream_header(struct writer *w)
 		writer_string_feature(w, 4, w->options.os_release);
 	if (w->options.arch)
 		writer_string_feature(w, 6, w->options.arch);
+	if (w->options.pack_ring_bytes) {
+		writer_record(w, 80, 0);
+		writer_u64(w, FEATURE_COMPRESSED);
+		compressed_feature(w);
+		writer_u32(w, 0);
+		writer_record_end(w);
+	}
 }
 
 void writer_begin(struct writer *w, const struct writer_options *options)
@@ -209,6 +227,8 @@ static void feature(struct writer *w, unsigned int number)
 		string(w, w->options.os_release);
 	else if (number == 6)
 		string(w, w->options.arch);
+	else if (number == FEATURE_COMPRESSED)
+		compressed_feature(w);
 	else
 		writer_u64(w, 1);
 }
@@ -217,7 +237,9 @@ void writer_end(struct writer *w)
 {
 	const struct writer_options *o = &w->options;
 	uint64_t bits = (o->n_build_ids ? 1u << 2 : 0) | (o->os_release ? 1u << 4 : 0) |
-			(o->arch ? 1u << 6 : 0) | (o->is_dir_format ? 1u << 24 : 0) | 1u << 3;
+			(o->arch ? 1u << 6 : 0) |
+			(o->pack_ring_bytes ? 1u << FEATURE_COMPRESSED : 0) |
+			(o->is_dir_format ? 1u << 24 : 0) | 1u << 3;
 	size_t table = w->out.n_bytes;
 
 	if (o->is_stream)
@@ -346,10 +368,11 @@ void writer_sample(struct writer *w, const struct writer_sample *s)
 	writer_record_end(w);
 }
 
+/* The last word is the id if there are ids, and 0 is that of what perf makes up itself. */
 static void trailer(struct writer *w, size_t n_words)
 {
 	for (size_t i = 0; i < n_words; i++)
-		writer_u64(w, 0xcccc);
+		writer_u64(w, i + 1 < n_words ? 0xcccc : 0);
 }
 
 static void map_head(struct writer *w, uint64_t start, uint64_t length, uint64_t pgoff)

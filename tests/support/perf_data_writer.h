@@ -41,6 +41,8 @@ struct writer_options {
 	const struct writer_build_id *build_ids; /* a file's */
 	size_t n_build_ids;
 	const char *os_release, *arch; /* NULL: no such feature */
+	/* 0: no such feature; perf decompresses no more at once than a ring and wants to know */
+	uint32_t pack_ring_bytes;
 };
 
 struct writer_entry {
