@@ -43,7 +43,10 @@ enum chain_rule {
  */
 typedef uint8_t (*counters_classify_fn)(void *context, uint32_t from_off, uint32_t to_off);
 
-/* Slots of a table, 16 bytes each; rounded up to a power of two. */
+/*
+ * Slots of a table, 16 bytes each; rounded up to a power of two. Counting is fastest with up to a
+ * sixth of them in use and takes twice as long with two thirds (tools/bench_count.c --slots).
+ */
 #define N_SLOTS_MIN 64u
 #define N_SLOTS_MAX (1u << 28)
 
@@ -134,7 +137,8 @@ const struct counters_totals *counters_totals(const struct counters *counters);
 #define COUNTERS_E_FULL 1
 /*
  * Adds what src counted to dst. 0; COUNTERS_E_FULL: dst has no room for all of it, and none of it
- * was added; -EINVAL: the chain rules differ, or src and dst classify an edge differently.
+ * was counted, but keys of src may have taken slots of dst; -EINVAL: the chain rules differ, or src
+ * and dst classify an edge differently.
  */
 must_check int counters_merge(struct counters *dst, const struct counters *src);
 
