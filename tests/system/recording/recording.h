@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * One recording in memory: what the plugin wrote (raw.h) and what the caller
+ * knows about the kernel and the run. The writers take it from here.
+ */
+#include <stdint.h>
+#include <stdio.h>
+
+#include "raw.h"
+
+#define BUILD_ID_BYTES 20 /* SHA-1, what the kernel's Makefile asks ld for */
+
+struct recording {
+	struct raw_header header;
+	const uint64_t *samples; /* n_sample_words, see raw.h */
+	uint64_t n_sample_words;
+	const struct raw_pair *branches; /* header.n_branches */
+	const struct raw_pair *ranges;	 /* header.n_ranges */
+
+	uint64_t text_vaddr;  /* _text */
+	uint64_t edata_vaddr; /* _edata: perf ends the kernel there */
+	uint8_t build_id[BUILD_ID_BYTES];
+	const char *build_id_hex;
+	const char *release; /* as uname -r says */
+	const char *seed;
+	const char *mix;    /* name:weight,... */
+	const char *amount; /* rounds */
+	const char *kaslr;  /* "on" or "off" */
+};
+
+/*
+ * The writers. Each gives the same bytes for the same recording: no clock, no
+ * host name, no path. Errors stay in FILE for the caller to see.
+ */
+void write_perf_data(const struct recording *recording, FILE *file);
+void write_perf_script(const struct recording *recording, FILE *file);
+void write_truth(const struct recording *recording, FILE *file);
+void write_counts(const struct recording *recording, FILE *file);
+
+/* inline helpers */
+
+/* Words of one sample: time, n, n pairs. */
+static inline uint64_t sample_words(const uint64_t *sample)
+{
+	return 2 + 2 * sample[1];
+}
+
+/* No stack is ever empty, so the newest target is there to be the IP. */
+static inline uint64_t sample_ip(const uint64_t *sample)
+{
+	return sample[3];
+}
