@@ -130,6 +130,7 @@ int dwarf_init(struct dwarf *dwarf, const struct image *image)
 			r = read_unit_die(dwarf, &unit, &scratch);
 		if (r == 0)
 			dwarf->units[dwarf->n_units++] = unit;
+		dwarf_walked(dwarf, &unit);
 	}
 	dwarf_abbrevs_deinit(&scratch.abbrevs);
 	free(scratch.ranges.items);
@@ -143,6 +144,17 @@ void dwarf_deinit(struct dwarf *dwarf)
 	free(dwarf->units);
 	free(dwarf->unit_ranges);
 	*dwarf = (struct dwarf){ 0 };
+}
+
+#define WALK_BYTES (1u << 20)
+
+void dwarf_walked(struct dwarf *dwarf, const struct dwarf_unit *unit)
+{
+	/* a new walk begins at a lower offset */
+	if (unit->end_off >= dwarf->forgotten_off && unit->end_off - dwarf->forgotten_off < WALK_BYTES)
+		return;
+	image_forget_debug(dwarf->image);
+	dwarf->forgotten_off = unit->end_off;
 }
 
 void dwarf_count_damage(struct dwarf *dwarf, const struct dwarf_unit *unit, const char *what)

@@ -64,6 +64,7 @@ struct dwarf {
 	size_t n_units, units_capacity;
 	struct dwarf_unit_range *unit_ranges; /* n_unit_ranges, in order of units */
 	size_t n_unit_ranges, unit_ranges_capacity;
+	uint64_t forgotten_off; /* where in .debug_info dwarf_walked() last let go */
 	struct dwarf_stats stats;
 	struct problem first_damage; /* of the first damaged unit */
 };
@@ -106,6 +107,11 @@ must_check int dwarf_die_ranges(const struct dwarf *dwarf, const struct dwarf_un
 
 /* The unit whose DIEs hold the offset, or DWARF_NO_UNIT. */
 size_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t off);
+/*
+ * To be called while walking over units: lets go of what was read of the file whenever a MiB of
+ * .debug_info lies behind, so that a walk over all of it needs little memory.
+ */
+void dwarf_walked(struct dwarf *dwarf, const struct dwarf_unit *unit);
 /* Notes that a unit could not be read. */
 void dwarf_count_damage(struct dwarf *dwarf, const struct dwarf_unit *unit, const char *what);
 

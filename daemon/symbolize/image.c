@@ -7,6 +7,8 @@
 #include <gelf.h>
 #include <libelf.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 /* The symbol by which clang marks images with flow-sensitive discriminators (LLVM 19,
  * llvm/lib/CodeGen/MIRFSDiscriminator.cpp). */
@@ -16,6 +18,8 @@
 
 struct image_file {
 	Elf *elf;
+	void *map; /* the file, if it is mapped by us; else NULL */
+	size_t n_map_bytes;
 };
 
 static const char *const debug_names[N_IMAGE_DEBUG] = {
@@ -31,13 +35,21 @@ static const char *const debug_names[N_IMAGE_DEBUG] = {
 	[IMAGE_DEBUG_ARANGES] = ".debug_aranges",
 };
 
+static void file_free(struct image_file *file)
+{
+	if (!file)
+		return;
+	elf_end(file->elf);
+	if (file->map)
+		munmap(file->map, file->n_map_bytes);
+	free(file);
+}
+
 void image_free(struct image *image)
 {
 	if (!image)
 		return;
-	if (image->file)
-		elf_end(image->file->elf);
-	free(image->file);
+	file_free(image->file);
 	free(image->text);
 	free(image->symbols);
 	free(image);
@@ -287,20 +299,18 @@ static void load_build_id(Elf *elf, struct image *image)
 	image->build_id_n_bytes = (size_t)n;
 }
 
-/* Takes elf. */
-static int load(Elf *elf, const struct image_limits *limits, struct image **ret_image,
-		struct problem *problem)
+/* Takes file. */
+static int load(struct image_file *file, const struct image_limits *limits,
+		struct image **ret_image, struct problem *problem)
 {
 	cleanup(image_cleanup) struct image *image = calloc(1, sizeof(*image));
-	struct image_file *file = calloc(1, sizeof(*file));
+	Elf *elf = file->elf;
 	int r;
 
-	if (!image || !file) {
-		free(file);
-		elf_end(elf);
+	if (!image) {
+		file_free(file);
 		return -ENOMEM;
 	}
-	file->elf = elf;
 	image->file = file;
 	r = check_header(elf, image, problem);
 	if (r == 0)
@@ -316,28 +326,91 @@ static int load(Elf *elf, const struct image_limits *limits, struct image **ret_
 	return 0;
 }
 
+/*
+ * Maps a plain ELF file read-only; *ret_map stays NULL for everything else (a compressed file, a
+ * pipe), which libdw reads in its own way.
+ */
+static int map_file(int fd, void **ret_map, size_t *ret_n_bytes)
+{
+	struct stat st;
+	char magic[SELFMAG];
+	void *map;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || pread(fd, magic, sizeof(magic), 0) != (ssize_t)sizeof(magic) ||
+	    memcmp(magic, ELFMAG, SELFMAG) != 0)
+		return 0;
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	*ret_map = map;
+	*ret_n_bytes = (size_t)st.st_size;
+	return 0;
+}
+
 int image_open(int fd, const struct image_limits *limits, struct image **ret_image,
 	       struct problem *problem)
 {
-	Elf *elf;
+	struct image_file *file = calloc(1, sizeof(*file));
+	int r;
 
+	if (!file)
+		return -ENOMEM;
 	elf_version(EV_CURRENT);
-	elf = dwelf_elf_begin(fd);
-	if (!elf)
+	r = map_file(fd, &file->map, &file->n_map_bytes);
+	if (r < 0) {
+		free(file);
+		return problem_set(problem, r, "image: cannot map: %s", strerror(-r));
+	}
+	file->elf = file->map ? elf_memory(file->map, file->n_map_bytes) : dwelf_elf_begin(fd);
+	if (!file->elf) {
+		file_free(file);
 		return problem_set(problem, -ENOEXEC, "image: cannot read as ELF: %s", elf_errmsg(-1));
-	return load(elf, limits, ret_image, problem);
+	}
+	return load(file, limits, ret_image, problem);
 }
 
 int image_open_memory(const void *data, size_t n_bytes, const struct image_limits *limits,
 		      struct image **ret_image, struct problem *problem)
 {
-	Elf *elf;
+	struct image_file *file = calloc(1, sizeof(*file));
 
+	if (!file)
+		return -ENOMEM;
 	elf_version(EV_CURRENT);
-	elf = elf_memory((char *)(uintptr_t)data, n_bytes);
-	if (!elf)
+	file->elf = elf_memory((char *)(uintptr_t)data, n_bytes);
+	if (!file->elf) {
+		file_free(file);
 		return problem_set(problem, -ENOEXEC, "image: cannot read as ELF: %s", elf_errmsg(-1));
-	return load(elf, limits, ret_image, problem);
+	}
+	return load(file, limits, ret_image, problem);
+}
+
+static void forget(const struct image *image, const void *bytes, size_t n_bytes)
+{
+	const struct image_file *file = image->file;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), lo, hi;
+
+	/* what is not in our read-only mapping (unpacked sections, say) would be lost for good */
+	if (!file->map || (const char *)bytes < (const char *)file->map ||
+	    (size_t)((const char *)bytes - (const char *)file->map) > file->n_map_bytes)
+		return;
+	lo = (size_t)((const char *)bytes - (const char *)file->map);
+	hi = lo + n_bytes < lo || lo + n_bytes > file->n_map_bytes ? file->n_map_bytes : lo + n_bytes;
+	lo = lo / page * page;
+	hi = (hi + page - 1) / page * page;
+	if (lo < hi)
+		madvise((char *)file->map + lo, hi - lo, MADV_DONTNEED);
+}
+
+void image_forget_debug(const struct image *image)
+{
+	for (int i = 0; i < N_IMAGE_DEBUG; i++) {
+		const struct bytes *b = &image->debug[i];
+
+		forget(image, b->start, (size_t)(b->end - b->start));
+	}
 }
 
 const char *image_symbol_name(const struct image *image, const struct image_symbol *symbol)

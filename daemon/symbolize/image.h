@@ -94,6 +94,11 @@ DEFINE_CLEANUP(struct image, image, image_free)
 
 /* Name of a symbol, or "" when its offset lies outside the string table. */
 const char *image_symbol_name(const struct image *image, const struct image_symbol *symbol);
+/*
+ * Says that the debug sections are not needed for now: pages of a mapped file leave the process's
+ * memory, and come back from the page cache when they are read again.
+ */
+void image_forget_debug(const struct image *image);
 /* First symbol of the section's slice at or above vaddr; index into image.symbols. */
 size_t image_find_symbol(const struct image *image, const struct image_section *section,
 			 uint64_t vaddr);

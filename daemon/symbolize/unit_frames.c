@@ -177,6 +177,7 @@ int unit_frames_load(struct unit_frames *uf, size_t unit)
 
 	uf->n_nodes = uf->n_intervals = 0;
 	uf->lines.n_rows = uf->lines.n_sequences = 0;
+	dwarf_walked(dwarf, &dwarf->units[unit]);
 	r = dwarf_reader_load(&uf->reader, unit);
 	if (r == -EBADMSG)
 		return 0;
