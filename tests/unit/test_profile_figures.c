@@ -70,6 +70,23 @@ static void test_summary_product_with_the_cutoff_does_not_overflow(void **state)
 	assert_int_equal(s.cutoffs[15].n_counts, 3);
 }
 
+/* 8 of 10 samples are 80 % already: the next value is not needed for that cutoff. */
+static void test_summary_cutoff_that_is_just_reached_takes_no_more(void **state)
+{
+	struct fixture *x = *state;
+	struct profile *p;
+	struct summary s;
+
+	assert_int_equal(profile_new(&p, x->names, 1 << 20), 0);
+	example_record(p, profile_function(p, 0), 1, 0, 8);
+	example_record(p, profile_function(p, 0), 2, 0, 2);
+	assert_int_equal(summary_compute(p, &s), 0);
+	assert_int_equal(s.cutoffs[8].cutoff, 800000);
+	assert_int_equal(s.cutoffs[8].n_counts, 1);
+	assert_int_equal(s.cutoffs[9].n_counts, 2);
+	profile_free(p);
+}
+
 /* hot has 100 samples in 6 records, caller 10 in 1: caller is needed to reach 99 %. */
 static void test_density_is_of_the_last_function_needed(void **state)
 {
@@ -227,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(test_summary_of_an_empty_profile_is_zero),
 		WITH(test_summary_product_with_the_cutoff_does_not_overflow),
+		WITH(test_summary_cutoff_that_is_just_reached_takes_no_more),
 		WITH(test_density_is_of_the_last_function_needed),
 		WITH(test_density_skips_functions_without_records),
 		WITH(test_remove_initializers_keeps_the_callers_totals),

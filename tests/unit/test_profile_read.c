@@ -428,6 +428,36 @@ static struct buf example_file(void)
 	return b;
 }
 
+/* Each place that can run out of room does so once, and says so. */
+static void test_read_fails_cleanly_at_every_ceiling(void **state)
+{
+	struct buf files[] = { example_file(), BUF_INIT(1000) };
+	bool was_read = false;
+
+	buf_str(&files[1], EXAMPLE_TEXT);
+	for (size_t i = 0; i < array_size(files); i++)
+		for (size_t n_names = 0; n_names <= 20; n_names++)
+			for (size_t ceiling = 0; ceiling <= 128 << 10; ceiling += 4 << 10) {
+				struct problem problem = { 0 };
+				struct names *names;
+				struct profile *p;
+				int code;
+
+				assert_int_equal(names_new(&names, n_names), 0);
+				code = profile_read(files[i].data, files[i].n_bytes, names, ceiling,
+						    &problem, &p);
+				assert_true(code == 0 || code == -E2BIG);
+				assert_true(code == 0 || problem.text[0]);
+				was_read |= code == 0;
+				if (code == 0)
+					profile_free(p);
+				names_free(names);
+			}
+	assert_true(was_read);
+	buf_deinit(&files[0]);
+	buf_deinit(&files[1]);
+}
+
 /* Only a sanitizer sees the worst of it; in any build the outcome is a profile or a sentence. */
 static void test_extbinary_any_cut_or_changed_byte_is_survived(void **state)
 {
@@ -472,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_extbinary_chain_deeper_than_the_tree_is_refused),
 		cmocka_unit_test(test_extbinary_memory_is_bounded),
 		cmocka_unit_test(test_rawbinary_is_read_and_bounded),
+		cmocka_unit_test(test_read_fails_cleanly_at_every_ceiling),
 		cmocka_unit_test(test_extbinary_any_cut_or_changed_byte_is_survived),
 	};
 
