@@ -1,28 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ranges.h"
 
+/*
+ * Whether the address is an instruction of the image. One inside a rewritten site counts as the start
+ * of that site: what runs there is not what the file has, but it is the same place.
+ */
+static bool resolve(const struct selection *s, uint64_t *vaddr, bool *ret_is_patched)
+{
+	const struct patch_site *site;
+
+	*ret_is_patched = false;
+	if (*vaddr == VADDR_EXTERNAL)
+		return false;
+	if (text_is_insn(s->symbols->text, *vaddr))
+		return true;
+	if (s->rule == RANGES_LLVM)
+		return false;
+	site = patches_find(s->patches, *vaddr);
+	if (!site || !text_is_insn(s->symbols->text, site->lo_vaddr))
+		return false;
+	*vaddr = site->lo_vaddr;
+	*ret_is_patched = true;
+	return true;
+}
+
+/* The first barrier in [start, end) that the running kernel has, too. */
+static bool is_passable(const struct selection *s, uint64_t start, uint64_t end,
+			bool *ret_is_patched)
+{
+	struct text *text = s->symbols->text;
+
+	*ret_is_patched = false;
+	for (;;) {
+		uint64_t barrier = text_next_barrier(text, start, end);
+
+		if (barrier == UINT64_MAX)
+			return true;
+		if (s->rule == RANGES_LLVM || !patches_find(s->patches, barrier))
+			return false;
+		*ret_is_patched = true;
+		start = barrier + 1;
+	}
+}
+
 /* What is found out about one pair. */
 struct verdict {
 	bool is_start_code, is_end_code;
 	bool is_end_branch;
+	bool is_end_patched;	 /* inside a rewritten site */
+	bool is_barrier_patched; /* passes a barrier that was rewritten */
 	const struct function_range *function; /* of start */
 	bool is_cross;
 	bool is_bogus; /* both sides code, but no fall-through */
 };
 
-static struct verdict judge(struct symbols *s, const struct range_count *pair)
+static struct verdict judge(const struct selection *s, struct range_count *pair)
 {
-	uint64_t start = pair->start_vaddr, end = pair->end_vaddr;
+	bool is_start_moved, is_end_moved;
 	struct verdict v = {
-		.is_start_code = start != VADDR_EXTERNAL && text_is_insn(s->text, start),
-		.is_end_code = end != VADDR_EXTERNAL && text_is_insn(s->text, end),
+		.is_start_code = resolve(s, &pair->start_vaddr, &is_start_moved),
+		.is_end_code = resolve(s, &pair->end_vaddr, &is_end_moved),
 	};
+	uint64_t start = pair->start_vaddr, end = pair->end_vaddr;
 
-	v.is_end_branch = v.is_end_code && text_is_branch(s->text, end);
-	v.function = functions_find(&s->functions, start);
+	v.is_end_branch = v.is_end_code && text_is_branch(s->symbols->text, end);
+	v.is_end_patched = is_start_moved || is_end_moved ||
+			   (v.is_end_code && s->rule == RANGES_ACCURATE && patches_find(s->patches, end));
+	v.function = functions_find(&s->symbols->functions, start);
 	v.is_cross = v.function && end >= v.function->hi_vaddr;
 	v.is_bogus = v.is_start_code && v.is_end_code &&
-		     (start > end || (start != end && !text_is_passable(s->text, start, end)));
+		     (start > end ||
+		      (start != end && !is_passable(s, start, end, &v.is_barrier_patched)));
 	return v;
 }
 
@@ -45,11 +93,11 @@ static void count_health(const struct verdict *v, uint64_t n, struct range_healt
 }
 
 /*
- * Further doubts of the accurate rule; may shorten the range. An end that is no branch was
- * interrupted before it ran, and the next range begins with it.
+ * Further doubts of the accurate rule; may shorten the range. An end that is no branch, and cannot
+ * have become one, was interrupted before it ran, and the next range begins with it.
  */
-static bool is_credible(struct symbols *s, const struct verdict *v, struct range_count *range,
-			struct range_health *health)
+static bool is_credible(const struct selection *s, const struct verdict *v,
+			struct range_count *range, struct range_health *health)
 {
 	if (v->is_cross) {
 		health->n_dropped_cross += range->n;
@@ -59,17 +107,19 @@ static bool is_credible(struct symbols *s, const struct verdict *v, struct range
 		health->n_too_long += range->n;
 		return false;
 	}
-	if (!v->is_end_branch) {
-		uint64_t end = text_previous_insn(s->text, range->end_vaddr, range->start_vaddr);
-
+	if (v->is_barrier_patched)
+		health->n_patched_barrier += range->n;
+	if (v->is_end_patched) {
+		health->n_patched_end += range->n;
+	} else if (!v->is_end_branch) {
 		health->n_interrupted += range->n;
-		range->end_vaddr = end;
-		return end != UINT64_MAX;
+		range->end_vaddr = text_previous_insn(s->symbols->text, range->end_vaddr,
+						      range->start_vaddr);
 	}
-	return true;
+	return range->end_vaddr != UINT64_MAX;
 }
 
-void ranges_select(struct symbols *symbols, enum range_rule rule, struct branch_counts *counts,
+void ranges_select(const struct selection *selection, struct branch_counts *counts,
 		   struct range_health *ret_health)
 {
 	struct range_health health = { 0 };
@@ -77,12 +127,13 @@ void ranges_select(struct symbols *symbols, enum range_rule rule, struct branch_
 
 	for (size_t i = 0; i < counts->n_ranges; i++) {
 		struct range_count range = counts->ranges[i];
-		struct verdict v = judge(symbols, &range);
+		struct verdict v = judge(selection, &range);
 
 		count_health(&v, range.n, &health);
 		if (!v.is_start_code || !v.is_end_code || v.is_bogus)
 			continue;
-		if (rule == RANGES_ACCURATE && !is_credible(symbols, &v, &range, &health))
+		if (selection->rule == RANGES_ACCURATE &&
+		    !is_credible(selection, &v, &range, &health))
 			continue;
 		health.n_used += range.n;
 		counts->ranges[n_kept++] = range;
@@ -92,7 +143,7 @@ void ranges_select(struct symbols *symbols, enum range_rule rule, struct branch_
 	*ret_health = health;
 }
 
-void branches_select(struct symbols *symbols, struct branch_counts *counts,
+void branches_select(const struct selection *selection, struct branch_counts *counts,
 		     struct branch_health *ret_health)
 {
 	struct branch_health health = { 0 };
@@ -100,16 +151,19 @@ void branches_select(struct symbols *symbols, struct branch_counts *counts,
 
 	for (size_t i = 0; i < counts->n_branches; i++) {
 		struct branch_count branch = counts->branches[i];
+		bool is_from_moved, is_to_moved;
 
 		health.n_branches += branch.n;
-		if (!text_is_insn(symbols->text, branch.to_vaddr)) {
+		if (!resolve(selection, &branch.to_vaddr, &is_to_moved)) {
 			health.n_no_target += branch.n;
 			continue;
 		}
-		if (!text_is_insn(symbols->text, branch.from_vaddr)) {
+		if (!resolve(selection, &branch.from_vaddr, &is_from_moved)) {
 			branch.from_vaddr = VADDR_EXTERNAL;
 			health.n_external_source += branch.n;
 		}
+		if (is_from_moved || is_to_moved)
+			health.n_patched += branch.n;
 		counts->branches[n_kept++] = branch;
 	}
 	counts->n_branches = n_kept;

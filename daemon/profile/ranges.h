@@ -12,11 +12,16 @@
 #include <stdint.h>
 #include "aggregate/branch_counts.h"
 #include "base/macros.h"
+#include "symbolize/patches.h"
 #include "symbolize/symbols.h"
 
 enum range_rule {
-	RANGES_LLVM,	 /* what llvm-profgen keeps */
-	RANGES_ACCURATE, /* no range across functions or of absurd length, none from an interrupt */
+	RANGES_LLVM, /* what llvm-profgen keeps */
+	/*
+	 * What can be believed: rewritten text is known to be rewritten, and there are no ranges
+	 * across functions, of absurd length, or up to an instruction that was interrupted.
+	 */
+	RANGES_ACCURATE,
 };
 
 /* Weighted counts: how many sampled pairs, not how many distinct ones. */
@@ -32,6 +37,8 @@ struct range_health {
 	uint64_t n_too_long;	 /* dropped */
 	uint64_t n_dropped_cross; /* dropped: n_cross_function of those that are not bogus */
 	uint64_t n_interrupted;	 /* ended before the instruction that was interrupted */
+	uint64_t n_patched_end;	 /* an end inside a rewritten site, moved to its start */
+	uint64_t n_patched_barrier; /* used, though across a barrier of the file: it was rewritten */
 };
 
 /* Weighted counts of branches. */
@@ -39,21 +46,28 @@ struct branch_health {
 	uint64_t n_branches; /* all */
 	uint64_t n_no_target; /* dropped: the target is no instruction of the image */
 	uint64_t n_external_source; /* of those kept: the source lies outside the image's code */
+	uint64_t n_patched;	 /* RANGES_ACCURATE: an end inside a rewritten site, moved to its start */
 };
 
 /* Longest range that RANGES_ACCURATE believes (google/autofdo, sample_reader.cc). */
 #define RANGE_BYTES_MAX (1u << 20)
 
+struct selection {
+	struct symbols *symbols;
+	const struct patches *patches; /* of RANGES_ACCURATE */
+	enum range_rule rule;
+};
+
 /*
  * Replaces counts->ranges, all pairs as counters_snapshot() leaves them (an external side is
  * VADDR_EXTERNAL), by the ranges among them, normalized.
  */
-void ranges_select(struct symbols *symbols, enum range_rule rule, struct branch_counts *counts,
+void ranges_select(const struct selection *selection, struct branch_counts *counts,
 		   struct range_health *ret_health);
 
 /*
  * Replaces counts->branches by those that arrive at an instruction of the image, normalized; a source
  * that is none becomes VADDR_EXTERNAL.
  */
-void branches_select(struct symbols *symbols, struct branch_counts *counts,
+void branches_select(const struct selection *selection, struct branch_counts *counts,
 		     struct branch_health *ret_health);

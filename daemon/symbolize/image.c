@@ -266,17 +266,24 @@ static int read_symbols(Elf *elf, struct image *image, struct bytes table,
 	return 0;
 }
 
+static Elf_Scn *find_symtab(Elf *elf, GElf_Shdr *ret_shdr)
+{
+	Elf_Scn *scn = NULL;
+
+	while ((scn = elf_nextscn(elf, scn)))
+		if (gelf_getshdr(scn, ret_shdr) && ret_shdr->sh_type == SHT_SYMTAB)
+			break;
+	return scn;
+}
+
 static int load_symbols(Elf *elf, struct image *image, const struct image_limits *limits,
 			struct problem *problem)
 {
-	Elf_Scn *scn = NULL, *strings;
 	GElf_Shdr shdr;
+	Elf_Scn *scn = find_symtab(elf, &shdr), *strings;
 	struct bytes table;
 	int r;
 
-	while ((scn = elf_nextscn(elf, scn)))
-		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_SYMTAB)
-			break;
 	if (!scn)
 		return 0; /* no code is known then; the caller sees n_symbols == 0 */
 	strings = elf_getscn(elf, shdr.sh_link);
@@ -385,6 +392,48 @@ int image_open_memory(const void *data, size_t n_bytes, const struct image_limit
 		return problem_set(problem, -ENOEXEC, "image: cannot read as ELF: %s", elf_errmsg(-1));
 	}
 	return load(file, limits, ret_image, problem);
+}
+
+bool image_find_by_name(const struct image *image, const char *name, uint64_t *ret_vaddr)
+{
+	GElf_Shdr shdr;
+	Elf_Scn *scn = find_symtab(image->file->elf, &shdr);
+	struct bytes table;
+
+	if (!scn || section_bytes(scn, &table) < 0)
+		return false;
+	while (bytes_left(&table) >= sizeof(Elf64_Sym)) {
+		Elf64_Sym sym;
+		struct image_symbol s;
+
+		memcpy(&sym, bytes_take(&table, sizeof(sym)), sizeof(sym));
+		s = (struct image_symbol){ .vaddr = sym.st_value, .name_off = sym.st_name };
+		if (sym.st_name && strcmp(image_symbol_name(image, &s), name) == 0) {
+			*ret_vaddr = sym.st_value;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t n_bytes)
+{
+	Elf_Scn *scn = NULL;
+
+	while ((scn = elf_nextscn(image->file->elf, scn))) {
+		GElf_Shdr shdr;
+		struct bytes b;
+
+		if (!gelf_getshdr(scn, &shdr) || !(shdr.sh_flags & SHF_ALLOC) ||
+		    (shdr.sh_flags & SHF_COMPRESSED) || shdr.sh_type == SHT_NOBITS ||
+		    vaddr - shdr.sh_addr >= shdr.sh_size || section_bytes(scn, &b) < 0)
+			continue;
+		bytes_skip(&b, vaddr - shdr.sh_addr);
+		b = bytes_sub(&b, n_bytes);
+		if (!b.failed)
+			return b;
+	}
+	return bytes_of(NULL, 0);
 }
 
 static void forget(const struct image *image, const void *bytes, size_t n_bytes)

@@ -94,6 +94,10 @@ DEFINE_CLEANUP(struct image, image, image_free)
 
 /* Name of a symbol, or "" when its offset lies outside the string table. */
 const char *image_symbol_name(const struct image *image, const struct image_symbol *symbol);
+/* Value of the first symbol of that name in all of .symtab; false if there is none. */
+bool image_find_by_name(const struct image *image, const char *name, uint64_t *ret_vaddr);
+/* The n_bytes that the file has for [vaddr, vaddr + n_bytes), from one loaded section; else empty. */
+struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t n_bytes);
 /*
  * Says that the debug sections are not needed for now: pages of a mapped file leave the process's
  * memory, and come back from the page cache when they are read again.

@@ -332,20 +332,21 @@ static void clip(const struct text_section *s, uint64_t lo, uint64_t hi, uint64_
 	*ret_to = hi <= vaddr ? 0 : hi - vaddr < n ? hi - vaddr : n;
 }
 
-bool text_is_passable(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr)
+uint64_t text_next_barrier(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr)
 {
 	for (size_t i = find_section(text, start_vaddr); i < text->n_sections; i++) {
 		struct text_section *s = &text->sections[i];
-		uint64_t from, to;
+		uint64_t from, to, bit;
 
 		if (s->section->vaddr >= end_vaddr)
 			break;
 		decode_span(text, s, start_vaddr, end_vaddr);
 		clip(s, start_vaddr, end_vaddr, &from, &to);
-		if (next_bit(s->barriers, from, to) < to)
-			return false;
+		bit = next_bit(s->barriers, from, to);
+		if (bit < to)
+			return s->section->vaddr + bit;
 	}
-	return true;
+	return UINT64_MAX;
 }
 
 uint64_t text_previous_insn(struct text *text, uint64_t vaddr, uint64_t floor_vaddr)

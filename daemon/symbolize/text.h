@@ -35,8 +35,8 @@ DEFINE_CLEANUP(struct text, text, text_free)
 /* use: any vaddr may be asked for; what is not in a text section is no code */
 
 bool text_is_insn(struct text *text, uint64_t vaddr);
-/* No barrier lies at u with start <= u < end, both instruction starts. start == end is passable. */
-bool text_is_passable(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr);
+/* The first barrier in [start, end), no matter how it got decoded; UINT64_MAX: none. */
+uint64_t text_next_barrier(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr);
 /* Length of the instruction that starts at vaddr; 0 if none does. */
 unsigned int text_insn_bytes(struct text *text, uint64_t vaddr);
 /* The instruction at vaddr is a branch, call or return. */

@@ -239,6 +239,25 @@ static int add_recording(struct conversion *c, struct count *count, const char *
 	return count_add(count, is_stdin ? STDIN_FILENO : fd, path, &c->problem);
 }
 
+/* Keeps of the counts what the image makes possible. */
+static int select_counts(struct conversion *c)
+{
+	struct patches patches = { 0 };
+	const struct selection selection = {
+		.symbols = c->symbols,
+		.patches = &patches,
+		.rule = c->arguments->is_llvm ? RANGES_LLVM : RANGES_ACCURATE,
+	};
+	int r = c->arguments->is_llvm ? 0 : patches_load(&patches, c->symbols->image);
+
+	if (r < 0)
+		return r;
+	branches_select(&selection, &c->counts, &c->stats.branches);
+	ranges_select(&selection, &c->counts, &c->stats.health);
+	patches_deinit(&patches);
+	return 0;
+}
+
 static int count_recordings(struct conversion *c)
 {
 	const struct count_options count_options = {
@@ -256,10 +275,7 @@ static int count_recordings(struct conversion *c)
 		return r;
 	c->stats.totals = *count_totals(count);
 	c->stats.has_recordings = true;
-	branches_select(c->symbols, &c->counts, &c->stats.branches);
-	ranges_select(c->symbols, c->arguments->is_llvm ? RANGES_LLVM : RANGES_ACCURATE, &c->counts,
-		      &c->stats.health);
-	return 0;
+	return select_counts(c);
 }
 
 static int read_dump(struct conversion *c)
@@ -277,9 +293,10 @@ static int read_dump(struct conversion *c)
 				: unsymbolized_read_fd(is_stdin ? STDIN_FILENO : fd, &dump, &reason,
 						       &c->counts);
 	if (r < 0)
-		problem_set(&c->problem, r, "%s: %.300s", path,
-			    reason.text[0] ? reason.text : strerror(-r));
-	return r;
+		return problem_set(&c->problem, r, "%s: %.300s", path,
+				   reason.text[0] ? reason.text : strerror(-r));
+	/* llvm-profgen takes a dump as it is */
+	return c->arguments->is_llvm ? 0 : select_counts(c);
 }
 
 /* Why there is nothing, in the order in which things go wrong; NULL: there is something. */

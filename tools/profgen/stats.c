@@ -71,6 +71,8 @@ static void collect_branches(const struct convert_stats *s, struct group *g)
 	    s->branches.n_no_target, s->branches.n_branches);
 	add(g, "external_source", "from outside the kernel", s->branches.n_external_source,
 	    s->branches.n_branches);
+	add(g, "patched", "in text that the kernel rewrites", s->branches.n_patched,
+	    s->branches.n_branches);
 	add(g, "distinct", "distinct, used", s->n_branches, 0);
 }
 
@@ -90,6 +92,9 @@ static void collect_ranges(const struct convert_stats *s, struct group *g)
 	add(g, "dropped_cross", "rejected: across functions", h->n_dropped_cross, h->n_pairs);
 	add(g, "too_long", "rejected: longer than 1 MiB", h->n_too_long, h->n_pairs);
 	add(g, "interrupted", "shortened: ended by an interrupt", h->n_interrupted, h->n_pairs);
+	add(g, "patched_end", "ending in text that the kernel rewrites", h->n_patched_end, h->n_pairs);
+	add(g, "patched_barrier", "saved: across a jump that the kernel rewrites",
+	    h->n_patched_barrier, h->n_pairs);
 	add(g, "cut_external", "not formed: a rejected branch between",
 	    c->n_cut[CUT_EXTERNAL] + c->n_cut[CUT_WRONG_PATH] + c->n_cut[CUT_TRANSACTION] +
 		    c->n_cut[CUT_EDGE_LOST], 0);
