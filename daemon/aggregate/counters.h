@@ -27,8 +27,8 @@ enum chain_rule {
 	/* They become neighbours; flags are not looked at: what llvm-profgen does. */
 	CHAIN_LLVM,
 	/*
-	 * No range joins them. Entries of a wrong path or a transaction are removed, too, and the
-	 * two newest entries form no range if they are the same long backward branch.
+	 * No range joins them. Entries of a wrong path or a transaction are removed, too, and so is
+	 * the newest one if it is the same long backward branch as the next.
 	 */
 	CHAIN_CUT,
 };
@@ -63,6 +63,7 @@ enum removed {
 	REMOVED_EXTERNAL,    /* neither half is good */
 	REMOVED_WRONG_PATH,  /* CHAIN_CUT: speculative, never retired */
 	REMOVED_TRANSACTION, /* CHAIN_CUT: in a transaction, or an abort */
+	REMOVED_REPEATED,    /* CHAIN_CUT: the newest one, recorded twice */
 	REMOVED_TABLE_FULL,  /* no slot left for its edge */
 	REMOVED_OVERFLOW,    /* its weight would overflow the counters */
 	N_REMOVED,
@@ -75,7 +76,6 @@ enum cut {
 	CUT_WRONG_PATH,
 	CUT_TRANSACTION,
 	CUT_EDGE_LOST,
-	CUT_REPEATED,	/* CHAIN_CUT: the newest two are the same long backward branch */
 	CUT_RANGE_LOST, /* no slot left for the pair */
 	N_CUT,
 };

@@ -28,8 +28,7 @@
 
 /*
  * Some Intel cores record the newest branch twice; a loop of one block as long as this is rarer
- * than that. google/autofdo, sample_reader.cc, strip_dup_backedge_stride_limit; there the second of
- * the two is not counted as a branch either.
+ * than that. google/autofdo, sample_reader.cc, strip_dup_backedge_stride_limit.
  */
 #define REPEATED_STRIDE_BYTES 0x1000u
 
@@ -54,7 +53,6 @@ struct batch {
 
 /* A stack on its way from the newest entry to the oldest. */
 struct walk {
-	const struct branch_entry *entries;
 	size_t n_entries;
 	uint64_t weight;
 	uint32_t raw_from_off; /* of the entry before, as it came */
@@ -149,14 +147,16 @@ static void drop_entry(struct counters *counters, struct walk *walk,
 		remove_entry(counters, walk, REMOVED_WRONG_PATH, CUT_WRONG_PATH);
 }
 
-/* Is the entry, the newest one, doubled by the next? key as counted. */
-static bool is_repeated(const struct walk *walk, uint64_t key)
+/* Is the newest entry doubled by the next? Then one branch was recorded twice. */
+static bool is_repeated(struct window window, const struct branch_entry *e, size_t n_entries)
 {
-	const struct branch_entry *e = walk->entries;
-	uint32_t from_off = key_first(key), to_off = key_second(key);
+	uint32_t from_off, to_off;
 
-	return walk->n_entries > 1 && e[0].from_ip == e[1].from_ip && e[0].to_ip == e[1].to_ip &&
-	       to_off != OFF_EXTERNAL && from_off > to_off &&
+	if (likely(n_entries < 2 || e[0].from_ip != e[1].from_ip || e[0].to_ip != e[1].to_ip))
+		return false;
+	from_off = window_off(window, e[0].from_ip);
+	to_off = window_off(window, e[0].to_ip);
+	return to_off != OFF_EXTERNAL && from_off > to_off &&
 	       from_off - to_off > REPEATED_STRIDE_BYTES;
 }
 
@@ -173,7 +173,7 @@ static void count_pair(struct counters *counters, struct walk *walk, uint64_t ke
 
 /* What follows from an entry whose edge is counted already. value is its slot's. */
 static void __attribute__((noinline)) chain_odd_entry(struct counters *counters, struct walk *walk,
-						      size_t i, uint64_t raw_key, uint64_t value)
+						      uint64_t raw_key, uint64_t value)
 {
 	uint64_t key = key_as_counted(raw_key, value);
 
@@ -189,15 +189,13 @@ static void __attribute__((noinline)) chain_odd_entry(struct counters *counters,
 	else
 		cut_chain(counters, walk, walk->pending);
 	walk->pending = CHAINED;
-	if (i == 0 && counters->chain == CHAIN_CUT && is_repeated(walk, key))
-		walk->pending = CUT_REPEATED;
-	walk->is_foreseen = key == raw_key && walk->pending == CHAINED;
+	walk->is_foreseen = key == raw_key;
 	walk->end_off = key_first(key);
 }
 
 /* An entry whose edge is not where it was foreseen: new, or far from its home. */
 static void __attribute__((noinline)) count_odd_entry(struct counters *counters, struct walk *walk,
-						      size_t i, uint64_t key)
+						      uint64_t key)
 {
 	struct slot *slot = find_edge(counters, key);
 
@@ -206,7 +204,7 @@ static void __attribute__((noinline)) count_odd_entry(struct counters *counters,
 		return;
 	}
 	slot->value += walk->weight;
-	chain_odd_entry(counters, walk, i, key, slot->value);
+	chain_odd_entry(counters, walk, key, slot->value);
 }
 
 static inline struct place place_of(const struct table *table, uint64_t key)
@@ -251,11 +249,10 @@ static inline void locate_batch(const struct counters *counters, struct window w
 	}
 }
 
-/* Compiled once for each chain rule. first is the number of entries[0] in its stack. */
+/* Compiled once for each chain rule. */
 static inline __attribute__((always_inline)) void
 count_batch(struct counters *counters, const struct batch *batch,
-	    const struct branch_entry *entries, size_t first, size_t n, enum chain_rule chain,
-	    struct walk *walk)
+	    const struct branch_entry *entries, size_t n, enum chain_rule chain, struct walk *walk)
 {
 	const uint64_t weight = walk->weight;
 
@@ -268,13 +265,13 @@ count_batch(struct counters *counters, const struct batch *batch,
 			continue;
 		}
 		if (unlikely(edge.slot->key != edge.key)) {
-			count_odd_entry(counters, walk, first + i, edge.key);
+			count_odd_entry(counters, walk, edge.key);
 			continue;
 		}
 		value = edge.slot->value += weight;
 		if (unlikely(value < VALUE_BITS || !walk->is_foreseen ||
 			     range.slot->key != range.key)) {
-			chain_odd_entry(counters, walk, first + i, edge.key, value);
+			chain_odd_entry(counters, walk, edge.key, value);
 			continue;
 		}
 		range.slot->value += weight;
@@ -315,7 +312,6 @@ void counters_add_stack(struct counters *counters, uint64_t window_ip,
 	struct counters_totals *totals = &counters->block->totals;
 	struct window window = window_at(window_ip);
 	struct walk walk = {
-		.entries = entries,
 		.n_entries = n_entries,
 		.weight = weight,
 		.pending = CUT_NEWEST,
@@ -328,14 +324,20 @@ void counters_add_stack(struct counters *counters, uint64_t window_ip,
 		total_stack(totals, &walk);
 		return;
 	}
+	if (counters->chain == CHAIN_CUT && is_repeated(window, entries, n_entries)) {
+		totals->n_removed[REMOVED_REPEATED]++;
+		walk.n_removed++;
+		entries++;
+		n_entries--;
+	}
 	for (size_t first = 0; first < n_entries; first += BATCH) {
 		size_t n = n_entries - first < BATCH ? n_entries - first : BATCH;
 
 		locate_batch(counters, window, entries + first, n, &walk, &batch);
 		if (counters->chain == CHAIN_LLVM)
-			count_batch(counters, &batch, entries + first, first, n, CHAIN_LLVM, &walk);
+			count_batch(counters, &batch, entries + first, n, CHAIN_LLVM, &walk);
 		else
-			count_batch(counters, &batch, entries + first, first, n, CHAIN_CUT, &walk);
+			count_batch(counters, &batch, entries + first, n, CHAIN_CUT, &walk);
 	}
 	total_stack(totals, &walk);
 }

@@ -65,6 +65,8 @@ static void collect_branches(const struct convert_stats *s, struct group *g)
 	    c->n_entries);
 	add(g, "transaction", "rejected: in a transaction", c->n_removed[REMOVED_TRANSACTION],
 	    c->n_entries);
+	add(g, "repeated", "rejected: newest one, recorded twice", c->n_removed[REMOVED_REPEATED],
+	    c->n_entries);
 	add(g, "table_full", "rejected: no room in the table", c->n_removed[REMOVED_TABLE_FULL],
 	    c->n_entries);
 	add(g, "no_target", "kept, but target is no instruction of the vmlinux",
@@ -98,7 +100,6 @@ static void collect_ranges(const struct convert_stats *s, struct group *g)
 	add(g, "cut_external", "not formed: a rejected branch between",
 	    c->n_cut[CUT_EXTERNAL] + c->n_cut[CUT_WRONG_PATH] + c->n_cut[CUT_TRANSACTION] +
 		    c->n_cut[CUT_EDGE_LOST], 0);
-	add(g, "cut_repeated", "not formed: newest entry repeated", c->n_cut[CUT_REPEATED], 0);
 	add(g, "distinct", "distinct, used", s->n_ranges, 0);
 }
 
