@@ -236,6 +236,7 @@ static int next_in_pack(struct recording *rec, struct record *ret_record, struct
 	struct records *records = &rec->unzstd.records;
 	const char *reason = "";
 	size_t n = 0;
+	int r;
 
 	for (;;) {
 		if (records_left(records) >= RECORD_HEADER_BYTES) {
@@ -256,8 +257,9 @@ static int next_in_pack(struct recording *rec, struct record *ret_record, struct
 		}
 		if (!rec->unzstd.is_active)
 			return RECORDS_E_END;
-		if (unzstd_some(&rec->unzstd, &n, &reason) < 0)
-			return FAIL(rec, problem, -EBADMSG, "compressed record at 0x%llx: %s",
+		r = unzstd_some(&rec->unzstd, &n, &reason);
+		if (r < 0)
+			return FAIL(rec, problem, r, "compressed record at 0x%llx: %s",
 				    (unsigned long long)rec->pack_offset, reason);
 		rec->stats.n_decompressed_bytes += n;
 	}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 void unzstd_deinit(struct unzstd *u)
 {
@@ -52,6 +53,15 @@ int unzstd_give(struct unzstd *u, const uint8_t *input, size_t n_bytes, size_t b
 	return 0;
 }
 
+static int error_of(size_t status)
+{
+	ZSTD_ErrorCode code = ZSTD_getErrorCode(status);
+
+	if (code == ZSTD_error_memory_allocation)
+		return -ENOMEM;
+	return code == ZSTD_error_frameParameter_windowTooLarge ? -E2BIG : -EBADMSG;
+}
+
 /*
  * zstd may hold back output for want of room after it has taken all input. So the input is
  * exhausted only when a call left room free.
@@ -67,7 +77,7 @@ int unzstd_some(struct unzstd *u, size_t *ret_n_bytes, const char **ret_reason)
 		status = ZSTD_decompressStream(u->stream, &out, &in);
 		if (ZSTD_isError(status)) {
 			*ret_reason = ZSTD_getErrorName(status);
-			return -EBADMSG;
+			return error_of(status);
 		}
 	} while (in.pos < in.size && out.pos < out.size);
 	u->input += in.pos;

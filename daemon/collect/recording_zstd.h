@@ -34,7 +34,7 @@ must_check int unzstd_give(struct unzstd *u, const uint8_t *input, size_t n_byte
 
 /*
  * Decompresses as much as there is room behind the records. 0: something came out; RECORDS_E_END:
- * the input is exhausted; -EBADMSG: it is no zstd stream, or reaches back too far, and *ret_reason
- * is zstd's word for it.
+ * the input is exhausted; -EBADMSG: it is no zstd stream; -E2BIG: it reaches back too far; -ENOMEM.
+ * *ret_reason is zstd's word for an error.
  */
 must_check int unzstd_some(struct unzstd *u, size_t *ret_n_bytes, const char **ret_reason);

@@ -159,19 +159,21 @@ static void compressed_feature(struct writer *w)
 	writer_u32(w, w->options.pack_ring_bytes);
 }
 
+void writer_event(struct writer *w, const struct writer_event *e)
+{
+	writer_record(w, 64, 0);
+	attr(w, e);
+	for (size_t i = 0; i < n_ids(e); i++)
+		writer_u64(w, e->ids[i]);
+	writer_record_end(w);
+}
+
 static void stream_header(struct writer *w)
 {
 	writer_bytes(w, w->options.is_big_endian ? "2ELIFREP" : "PERFILE2", 8);
 	writer_u64(w, 16);
-	for (size_t i = 0; i < w->options.n_events; i++) {
-		const struct writer_event *e = &w->options.events[i];
-
-		writer_record(w, 64, 0);
-		attr(w, e);
-		for (size_t j = 0; j < n_ids(e); j++)
-			writer_u64(w, e->ids[j]);
-		writer_record_end(w);
-	}
+	for (size_t i = 0; i < w->options.n_events; i++)
+		writer_event(w, &w->options.events[i]);
 	if (w->options.os_release)
 		writer_string_feature(w, 4, w->options.os_release);
 	if (w->options.arch)

@@ -87,6 +87,7 @@ void writer_bytes(struct writer *w, const void *data, size_t n_bytes);
 void writer_name(struct writer *w, const char *name); /* with its NUL, padded to 8 */
 void writer_record_end(struct writer *w);
 
+void writer_event(struct writer *w, const struct writer_event *event); /* a stream's */
 void writer_sample(struct writer *w, const struct writer_sample *sample);
 /* n_trailer_words of sample_id_all follow. */
 void writer_mmap(struct writer *w, uint16_t misc, uint64_t start, uint64_t length, uint64_t pgoff,

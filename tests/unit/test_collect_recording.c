@@ -510,6 +510,32 @@ static void test_recording_samples_of_no_known_event_are_counted(void **state)
 	assert_int_equal(r.stats.n_samples_unknown_event, 20);
 }
 
+static void test_recording_id_that_moves_to_another_event_is_followed(void **state)
+{
+	struct writer_event first[] = {
+		{ .sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_BRANCH_STACK, .ids = { 1 } },
+		{ .sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_BRANCH_STACK, .ids = { 2 } },
+	};
+	struct writer_event second = { .sample_type = PERF_SAMPLE_IDENTIFIER, .ids = { 2 } };
+	struct writer_options o = { .is_stream = true, .events = first, .n_events = 2 };
+	struct writer_sample s = {
+		.event = &first[1], .id = 2, .entries = entries, .n_entries = 1
+	};
+	struct reading r;
+	struct writer w;
+
+	writer_begin(&w, &o);
+	writer_sample(&w, &s);
+	writer_event(&w, &second);
+	s.event = &second;
+	writer_sample(&w, &s);
+	writer_end(&w);
+	r = read_written(&w);
+	assert_int_equal(r.stats.n_samples, 2);
+	assert_int_equal(r.stats.n_samples_without_stack, 1);
+	writer_deinit(&w);
+}
+
 static struct reading read_packed(bool is_pack2, bool is_stream, size_t pack_bytes, size_t step)
 {
 	struct writer_options o = { .is_stream = is_stream,
@@ -678,7 +704,7 @@ static void test_recording_compressed_reaching_back_too_far_is_refused(void **st
 	r = read_written(&w);
 	assert_int_equal(r.result, RECORDING_E_END);
 	r = read_fd(writer_fd(&w, SIZE_MAX), &narrow);
-	assert_int_equal(r.result, -EBADMSG);
+	assert_int_equal(r.result, -E2BIG);
 	assert_non_null(strstr(r.problem.text, "emory"));
 	writer_deinit(&w);
 }
@@ -924,6 +950,68 @@ static void test_recording_cut_anywhere_gives_what_was_whole(void **state)
 	}
 }
 
+static void test_recording_last_compressed_record_that_ends_early_is_told(void **state)
+{
+	struct writer_options o = { .events = &profile_event, .n_events = 1 };
+	struct writer plain, w;
+	struct reading r;
+
+	writer_begin(&plain, &o);
+	write_example(&plain);
+	writer_begin(&w, &o);
+	writer_pack(&w);
+	writer_bytes(&w, plain.out.data + plain.data_start, 300);
+	writer_unpack(&w, 1000);
+	writer_end(&w);
+	r = read_written(&w);
+	assert_int_equal(r.result, RECORDING_E_TRUNCATED);
+	assert_non_null(strstr(r.problem.text, "none continues it"));
+	assert_true(r.n_events > 1);
+	writer_deinit(&plain);
+	writer_deinit(&w);
+}
+
+static void test_recording_build_id_longer_than_any_is_malformed(void **state)
+{
+	static const struct writer_build_id long_id = { "[some_module]", 21, 1, KERNEL };
+	struct writer_options o = { .is_stream = true, .events = &profile_event, .n_events = 1 };
+	struct reading r;
+	struct writer w;
+
+	writer_begin(&w, &o);
+	writer_build_id(&w, &long_id);
+	writer_mmap2(&w, KERNEL, 0, 1, 0, "[some_module]", &long_id);
+	writer_end(&w);
+	r = read_written(&w);
+	assert_int_equal(r.result, RECORDING_E_END);
+	assert_int_equal(r.stats.n_malformed, 2);
+	assert_false(r.has_module);
+	writer_deinit(&w);
+}
+
+/* The kernel pads RAW to whole words; behind one that is not, nothing is aligned. */
+static void test_recording_raw_data_of_odd_size_is_malformed(void **state)
+{
+	struct writer_event event = { .sample_type = PERF_SAMPLE_RAW | PERF_SAMPLE_BRANCH_STACK };
+	struct writer_options o = { .events = &event, .n_events = 1 };
+	struct writer_sample s = { .event = &event, .n_raw_bytes = 28 };
+	struct reading r;
+	struct writer w;
+	size_t at;
+
+	writer_begin(&w, &o);
+	at = writer_offset(&w) + 8;
+	writer_sample(&w, &s);
+	writer_sample(&w, &s);
+	writer_end(&w);
+	memset(w.out.data + at, 0, 32);
+	w.out.data[at] = 10;
+	r = read_written(&w);
+	assert_int_equal(r.stats.n_malformed, 1);
+	assert_int_equal(r.stats.n_samples, 1);
+	writer_deinit(&w);
+}
+
 /* One broken thing a row. The first row breaks nothing. */
 struct mangle {
 	const char *what;
@@ -954,6 +1042,8 @@ static const struct mangle mangles[] = {
 	{ "attrs out of the file", 24, true, 8, 1 << 20, -EBADMSG, 0, "attrs: ends at", 0, 0 },
 	{ "attrs out of any file", 24, true, 8, UINT64_MAX, -EBADMSG, 0, "any file", 0, 0 },
 	{ "data in the header", 40, true, 8, 8, -EBADMSG, 0, "any file", 0, 0 },
+	/* Before the fix, more bytes were told as read than there are. */
+	{ "data behind the file", 40, true, 8, 1 << 20, 0, RECORDING_E_TRUNCATED, "ends at", 0, 0 },
 	{ "data out of any file", 48, true, 8, UINT64_MAX - 3, -EBADMSG, 0, "any file", 0, 0 },
 	{ "data longer than the file", 48, true, 8, 1 << 20, 0, -EBADMSG, "0x", 3, 0 },
 	{ "data ends in a record", 48, true, 8, AT_LOST + 8, 0, -EBADMSG, "beyond the data", 2, 0 },
@@ -968,8 +1058,10 @@ static const struct mangle mangles[] = {
 	{ "record beyond the data", AT_SAMPLE_3 + 6, false, 2, 0xfff8, 0, -EBADMSG, "beyond", 2,
 	  0 },
 	{ "nr too large", AT_SAMPLE_1 + AT_NR, false, 8, 4, 0, RECORDING_E_END, "", 2, 1 },
-	{ "nr that overflows", AT_SAMPLE_1 + AT_NR, false, 8, 0xaaaaaaaaaaaaaab, 0, RECORDING_E_END,
-	  "", 2, 1 },
+	{ "nr that overflows in bytes", AT_SAMPLE_1 + AT_NR, false, 8, 0xaaaaaaaaaaaaaab, 0,
+	  RECORDING_E_END, "", 2, 1 },
+	{ "nr that overflows in words", AT_SAMPLE_1 + AT_NR, false, 8, 0x5555555555555556, 0,
+	  RECORDING_E_END, "", 2, 1 },
 	{ "nr without end", AT_SAMPLE_1 + AT_NR, false, 8, UINT64_MAX, 0, RECORDING_E_END, "", 2,
 	  1 },
 	{ "nr smaller", AT_SAMPLE_1 + AT_NR, false, 8, 1, 0, RECORDING_E_END, "", 3, 0 },
@@ -1017,6 +1109,7 @@ static void test_recording_broken_in_one_place_fails_as_told(void **state)
 		memcpy(w.out.data + m->at + (m->is_in_header ? 0 : w.data_start), &m->value,
 		       m->n_bytes);
 		r = read_written(&w);
+		assert_true(r.stats.n_bytes <= w.out.n_bytes);
 		if (r.open_result != m->open_result || r.result != m->result ||
 		    !strstr(r.problem.text, m->sentence) || r.stats.n_samples != m->n_samples ||
 		    r.stats.n_malformed != m->n_malformed)
@@ -1105,6 +1198,7 @@ int main(void)
 		cmocka_unit_test(test_recording_any_fields_before_the_stack_are_walked),
 		cmocka_unit_test(test_recording_events_are_told_apart_by_id),
 		cmocka_unit_test(test_recording_samples_of_no_known_event_are_counted),
+		cmocka_unit_test(test_recording_id_that_moves_to_another_event_is_followed),
 		cmocka_unit_test(test_recording_compressed_says_the_same_however_it_is_cut),
 		cmocka_unit_test(test_recording_sample_behind_a_compressed_record_is_aligned),
 		cmocka_unit_test(test_recording_compressed2_with_overflown_size_is_read),
@@ -1118,6 +1212,9 @@ int main(void)
 		cmocka_unit_test(test_recording_records_across_buffer_ends_are_whole),
 		cmocka_unit_test(test_recording_of_a_killed_perf_is_read_to_its_end),
 		cmocka_unit_test(test_recording_cut_anywhere_gives_what_was_whole),
+		cmocka_unit_test(test_recording_last_compressed_record_that_ends_early_is_told),
+		cmocka_unit_test(test_recording_build_id_longer_than_any_is_malformed),
+		cmocka_unit_test(test_recording_raw_data_of_odd_size_is_malformed),
 		cmocka_unit_test(test_recording_broken_in_one_place_fails_as_told),
 		cmocka_unit_test(test_recording_broken_in_any_byte_stays_within_its_bytes),
 		cmocka_unit_test(test_recording_of_kinds_that_are_not_read_are_named),
