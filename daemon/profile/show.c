@@ -34,6 +34,14 @@ int show_compute(const struct profile *profile, struct show_figures *ret_figures
 		figures.total_of_totals += (double)profile->functions[i]->total;
 		count_inlinees(profile->functions[i], &figures.n_inlinees);
 	}
+	figures.verdict = verdict_judge(
+		&(struct verdict_input){
+			.n_records = figures.summary.n_records,
+			.density = figures.density,
+			.lost_share = SHARE_UNKNOWN,
+			.invalid_share = SHARE_UNKNOWN,
+		},
+		&(struct verdict_limits)VERDICT_LIMITS_DEFAULT);
 	*ret_figures = figures;
 	return 0;
 }
@@ -110,18 +118,6 @@ static void put_functions(const struct profile *profile, const struct show_figur
 		put_function(profile, figures, profile->functions[i], widths, n_columns, buf);
 }
 
-static void put_density(double density, struct buf *buf)
-{
-	buf_printf(buf, "density    %.1f", density);
-	if (density == 0)
-		buf_str(buf, ", the profile is empty\n");
-	else if (density < DENSITY_ENOUGH)
-		buf_printf(buf, ", thin: %.1f times the samples reach %.0f\n",
-			   DENSITY_ENOUGH / density, DENSITY_ENOUGH);
-	else
-		buf_u8(buf, '\n');
-}
-
 static void put_hot_records(const struct summary *s, uint32_t cutoff, const char *share,
 			    struct buf *buf)
 {
@@ -144,7 +140,8 @@ void show_text(const struct profile *profile, const struct show_figures *figures
 	buf_printf(buf, "samples    %llu\n", (unsigned long long)s->total);
 	put_hot_records(s, 900000, " 90 % in  ", buf);
 	put_hot_records(s, 990000, " 99 % in  ", buf);
-	put_density(figures->density, buf);
+	buf_printf(buf, "verdict    %s\n           %s\n", verdict_name(figures->verdict.verdict),
+		   figures->verdict.reason);
 	buf_printf(buf, "marks      %s\n",
 		   profile->is_fs && profile->is_md5 ? "flow-sensitive, names are MD5 hashes"
 		   : profile->is_fs		     ? "flow-sensitive"
@@ -239,6 +236,8 @@ void show_json(const struct profile *profile, const struct show_figures *figures
 	add_u64(root, "max_samples", s->max, &error);
 	add_u64(root, "max_head", s->max_head, &error);
 	add(root, "density", json_object_new_double(figures->density), &error);
+	add(root, "verdict", json_object_new_string(verdict_name(figures->verdict.verdict)), &error);
+	add(root, "reason", json_object_new_string(figures->verdict.reason), &error);
 	add(root, "is_flow_sensitive", json_object_new_boolean(profile->is_fs), &error);
 	add(root, "has_md5_names", json_object_new_boolean(profile->is_md5), &error);
 	add(root, "cutoffs", json_of_cutoffs(s, &error), &error);

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/macros.h"
 #include "summary.h"
+#include "verdict.h"
 
 struct profile;
 
@@ -21,6 +22,8 @@ struct show_figures {
 	double density;		/* density.h */
 	double total_of_totals; /* of the functions' totals: what shares are of; may pass 2^64 */
 	uint32_t n_inlinees;	/* at every depth; stops at UINT32_MAX */
+	/* by what the profile itself tells; who knows more about its making judges again */
+	struct verdict_result verdict;
 };
 
 struct show_options {

@@ -153,7 +153,8 @@ static void test_show_example_reads_as_meant(void **state)
 				  "samples    110\n"
 				  " 90 % in   6 records of 10 or more\n"
 				  " 99 % in   7 records of 5 or more\n"
-				  "density    10.0, thin: 5.0 times the samples reach 50\n"
+				  "verdict    thin\n"
+				  "           density 10.0 of 50: take 5.0 times the samples\n"
 				  "marks      none\n"
 				  "\n"
 				  " share  total  head  name\n"
@@ -210,6 +211,7 @@ static void test_show_json_parses_and_has_the_figures(void **state)
 	assert_int_equal(member(root, "n_functions"), 3);
 	assert_int_equal(member(root, "n_inlinees"), 1);
 	assert_int_equal(member(root, "samples"), 110);
+	assert_string_equal(json_object_get_string(json_object_object_get(root, "verdict")), "thin");
 	assert_true(json_object_object_get_ex(root, "cutoffs", &cutoffs));
 	assert_int_equal(json_object_array_length(cutoffs), SUMMARY_N_CUTOFFS);
 	assert_true(json_object_object_get_ex(root, "functions", &functions));

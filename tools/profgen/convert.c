@@ -333,6 +333,29 @@ static int check_input(struct conversion *c)
 	return EXIT_EMPTY;
 }
 
+/* With what is known of the recording, which the profile itself cannot tell. */
+static struct verdict_result judge(const struct convert_stats *s)
+{
+	const struct recording_stats *r = &s->totals.recordings;
+	const struct range_health *h = &s->health;
+	/* the two counts overlap in ways that differ by the version of perf */
+	uint64_t n_lost = r->n_lost > r->n_lost_samples ? r->n_lost : r->n_lost_samples;
+	uint64_t n_inside = h->n_pairs - h->n_external;
+	struct verdict_input input = {
+		.n_records = s->figures.summary.n_records,
+		.density = s->figures.density,
+		.lost_share = SHARE_UNKNOWN,
+		.invalid_share = SHARE_UNKNOWN,
+	};
+
+	if (r->n_samples + n_lost)
+		input.lost_share = (double)n_lost / (double)(r->n_samples + n_lost);
+	if (n_inside)
+		input.invalid_share = (double)(h->n_bogus + h->n_dropped_cross + h->n_too_long) /
+				      (double)n_inside;
+	return verdict_judge(&input, &(struct verdict_limits)VERDICT_LIMITS_DEFAULT);
+}
+
 static int make_profile(struct conversion *c)
 {
 	enum accumulate_rule rule = c->arguments->is_llvm ? ACCUMULATE_LLVM : ACCUMULATE_ACCURATE;
@@ -342,6 +365,8 @@ static int make_profile(struct conversion *c)
 	if (r == 0)
 		r = show_compute(c->profile, &c->stats.figures);
 	c->stats.has_profile = r == 0;
+	if (r == 0)
+		c->stats.figures.verdict = judge(&c->stats);
 	return r;
 }
 

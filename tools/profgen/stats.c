@@ -169,7 +169,8 @@ void stats_text(const struct convert_stats *stats, struct buf *buf)
 	if (stats_more_samples(stats) > 0)
 		buf_printf(buf, "; %.1f times as many samples would help",
 			   stats_more_samples(stats));
-	buf_str(buf, "\n");
+	buf_printf(buf, "\nverdict: %s, %s\n", verdict_name(stats->figures.verdict.verdict),
+		   stats->figures.verdict.reason);
 }
 
 static void put(struct json_object *o, const char *key, uint64_t n)
@@ -197,6 +198,11 @@ void stats_json(const struct convert_stats *stats, struct buf *buf)
 				       json_object_new_double(stats->figures.density));
 		json_object_object_add(root, "more_samples_factor",
 				       json_object_new_double(stats_more_samples(stats)));
+		json_object_object_add(
+			root, "verdict",
+			json_object_new_string(verdict_name(stats->figures.verdict.verdict)));
+		json_object_object_add(root, "reason",
+				       json_object_new_string(stats->figures.verdict.reason));
 	}
 	buf_str(buf, json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
 							   JSON_C_TO_STRING_SPACED));
