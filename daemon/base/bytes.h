@@ -21,11 +21,12 @@ struct bytes {
 	bool failed; /* something was read that was not there, or was malformed */
 };
 
+/* NULL stands for no bytes; adding 0 to it would be undefined, so the cursor stands elsewhere. */
 static inline struct bytes bytes_of(const void *data, size_t n_bytes)
 {
-	const uint8_t *start = data;
+	const uint8_t *start = data ? data : (const void *)"";
 
-	return (struct bytes){ .start = start, .pos = start, .end = start ? start + n_bytes : start };
+	return (struct bytes){ .start = start, .pos = start, .end = data ? start + n_bytes : start };
 }
 
 static inline size_t bytes_left(const struct bytes *b)

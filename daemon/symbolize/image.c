@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <zlib.h>
+#include <zstd.h>
 
 /* The symbol by which clang marks images with flow-sensitive discriminators (LLVM 19,
  * llvm/lib/CodeGen/MIRFSDiscriminator.cpp). */
@@ -20,6 +22,7 @@ struct image_file {
 	Elf *elf;
 	void *map; /* the file, if it is mapped by us; else NULL */
 	size_t n_map_bytes;
+	void *unpacked[N_IMAGE_DEBUG]; /* contents of compressed sections */
 };
 
 static const char *const debug_names[N_IMAGE_DEBUG] = {
@@ -42,6 +45,8 @@ static void file_free(struct image_file *file)
 	elf_end(file->elf);
 	if (file->map)
 		munmap(file->map, file->n_map_bytes);
+	for (int i = 0; i < N_IMAGE_DEBUG; i++)
+		free(file->unpacked[i]);
 	free(file);
 }
 
@@ -126,31 +131,76 @@ static int add_text_section(struct image *image, Elf_Scn *scn, const GElf_Shdr *
 	return 0;
 }
 
+/* gABI, "Section Compression"; elf.h of older systems lacks the second */
+#define COMPRESSION_ZLIB 1
+#define COMPRESSION_ZSTD 2
+/* The most that one packed byte can unpack to: deflate's bound, which zstd's frames are held to. */
+#define UNPACK_RATIO_MAX 1032
+
+static bool unpack(uint32_t type, struct bytes packed, void *to, uint64_t n_bytes)
+{
+	uLongf n = n_bytes;
+
+	if (type == COMPRESSION_ZLIB)
+		return uncompress(to, &n, packed.pos, bytes_left(&packed)) == Z_OK && n == n_bytes;
+	return type == COMPRESSION_ZSTD &&
+	       ZSTD_decompress(to, n_bytes, packed.pos, bytes_left(&packed)) == n_bytes;
+}
+
+/*
+ * Replaces a compressed section, an Elf64_Chdr and the packed bytes, by its contents. Not with
+ * elf_compress(): that writes to the section header, which lies in our read-only mapping, and does
+ * not know zstd before elfutils 0.189.
+ */
+static int unpack_section(struct image_file *file, int i, struct bytes *bytes,
+			  const struct image_limits *limits, struct problem *problem)
+{
+	const char *name = debug_names[i];
+	uint32_t type = bytes_u32(bytes);
+	uint64_t n_bytes;
+
+	bytes_skip(bytes, sizeof(uint32_t)); /* reserved */
+	n_bytes = bytes_u64(bytes);
+	bytes_skip(bytes, sizeof(uint64_t)); /* alignment */
+	if (bytes->failed)
+		return problem_set(problem, -EBADMSG, "image: %s: bad compression header", name);
+	if (n_bytes > limits->decompressed_bytes)
+		return problem_set(problem, -E2BIG,
+				   "image: %s: decompressed size %llu is above the limit of %llu", name,
+				   (unsigned long long)n_bytes,
+				   (unsigned long long)limits->decompressed_bytes);
+	if (n_bytes / UNPACK_RATIO_MAX > bytes_left(bytes))
+		return problem_set(problem, -EBADMSG,
+				   "image: %s: decompressed size %llu is beyond belief", name,
+				   (unsigned long long)n_bytes);
+	free(file->unpacked[i]);
+	file->unpacked[i] = malloc(n_bytes ? n_bytes : 1);
+	if (!file->unpacked[i])
+		return -ENOMEM;
+	if (!unpack(type, *bytes, file->unpacked[i], n_bytes))
+		return problem_set(problem, -EBADMSG, "image: %s: cannot decompress", name);
+	*bytes = bytes_of(file->unpacked[i], n_bytes);
+	return 0;
+}
+
+/* Of two sections of one name the last counts. */
 static int add_debug_section(struct image *image, Elf_Scn *scn, const GElf_Shdr *shdr,
 			     const char *name, const struct image_limits *limits,
 			     struct problem *problem)
 {
-	GElf_Chdr chdr;
-
 	for (int i = 0; i < N_IMAGE_DEBUG; i++) {
+		struct bytes bytes;
+		int r = 0;
+
 		if (strcmp(name, debug_names[i]) != 0)
 			continue;
-		if (shdr->sh_flags & SHF_COMPRESSED) {
-			if (!gelf_getchdr(scn, &chdr))
-				return problem_set(problem, -EBADMSG, "image: %s: bad compression header",
-						   name);
-			if (chdr.ch_size > limits->decompressed_bytes)
-				return problem_set(problem, -E2BIG,
-						   "image: %s: decompressed size %llu is above the limit of %llu",
-						   name, (unsigned long long)chdr.ch_size,
-						   (unsigned long long)limits->decompressed_bytes);
-			if (elf_compress(scn, 0, 0) < 0)
-				return problem_set(problem, -EBADMSG,
-						   "image: %s: cannot decompress: %s", name,
-						   elf_errmsg(-1));
-		}
-		if (section_bytes(scn, &image->debug[i]) < 0)
+		if (section_bytes(scn, &bytes) < 0)
 			return problem_set(problem, -EBADMSG, "image: %s is unreadable or cut off", name);
+		if (shdr->sh_flags & SHF_COMPRESSED)
+			r = unpack_section(image->file, i, &bytes, limits, problem);
+		if (r == 0)
+			image->debug[i] = bytes;
+		return r;
 	}
 	return 0;
 }
@@ -319,6 +369,9 @@ static int load(struct image_file *file, const struct image_limits *limits,
 		return -ENOMEM;
 	}
 	image->file = file;
+	image->strtab = bytes_of(NULL, 0);
+	for (int i = 0; i < N_IMAGE_DEBUG; i++)
+		image->debug[i] = bytes_of(NULL, 0);
 	r = check_header(elf, image, problem);
 	if (r == 0)
 		r = find_preferred_base(elf, image, problem);

@@ -5,8 +5,8 @@
  * An ELF file as a profile needs it: which bytes are code, which symbols begin it, where the debug
  * sections are, and who it is (build id).
  *
- * Nothing is interpreted here beyond ELF itself. Compressed kernels and compressed files (bzImage,
- * .gz, .bz2, .xz) are opened by libdw, compressed sections by libelf.
+ * Nothing is interpreted here beyond ELF itself. Compressed kernels and files (bzImage, .gz, .bz2,
+ * .xz) are opened by libdw; compressed debug sections (zlib, zstd) are unpacked here.
  */
 
 #include <stdbool.h>
