@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of Linux 6.12, arch/x86: the first instruction after an interrupt or
- * exception is asm_exc_*, asm_sysvec_*, asm_load_gs_index's siblings excluded
- * (arch/x86/include/asm/idtentry.h), or one of the stubs in
- * irq_entries_start[] and spurious_entries_start[].
+ * Names of Linux 6.12, arch/x86/include/asm/idtentry.h: the first instruction
+ * after an exception is asm_exc_*; after an interrupt asm_sysvec_* or one of
+ * the stubs in irq_entries_start[] and spurious_entries_start[].
  */
 #include "symbols.h"
 
