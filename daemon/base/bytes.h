@@ -157,6 +157,15 @@ static inline int64_t bytes_sleb(struct bytes *b)
 	return 0;
 }
 
+/* Steps over a LEB128 of any length. */
+static inline void bytes_skip_leb(struct bytes *b)
+{
+	while (b->pos < b->end)
+		if (!(*b->pos++ & 0x80))
+			return;
+	bytes_fail(b);
+}
+
 /* A NUL-terminated string in place, or NULL (and failed) when no NUL is left. */
 static inline const char *bytes_cstr(struct bytes *b)
 {

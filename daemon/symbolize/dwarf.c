@@ -509,36 +509,6 @@ struct dwarf_cursor dwarf_cursor(const struct dwarf *dwarf, const struct dwarf_u
 	return cursor;
 }
 
-bool dwarf_next(struct dwarf_cursor *cursor, struct dwarf_die *ret_die)
-{
-	struct bytes *b = &cursor->b;
-
-	while (bytes_left(b)) {
-		uint64_t off = bytes_off(b), code = bytes_uleb(b);
-		const struct dwarf_abbrev *abbrev;
-
-		if (code == 0) {
-			/* the end of a list of children; that of the unit DIE ends the unit */
-			if (cursor->next_depth <= 1)
-				return false;
-			cursor->next_depth--;
-			continue;
-		}
-		if (cursor->next_depth == 0 && off != cursor->unit->dies_off)
-			return false; /* behind a unit DIE without children */
-		abbrev = dwarf_abbrevs_find(cursor->abbrevs, code);
-		if (!abbrev) {
-			bytes_fail(b);
-			return false;
-		}
-		*ret_die = (struct dwarf_die){ off, cursor->next_depth, abbrev };
-		cursor->depth = cursor->next_depth;
-		cursor->next_depth += abbrev->has_children;
-		return true;
-	}
-	return false;
-}
-
 void dwarf_read(struct dwarf_cursor *cursor, const struct dwarf_die *die,
 		struct dwarf_values *ret_values)
 {
@@ -557,16 +527,4 @@ void dwarf_read(struct dwarf_cursor *cursor, const struct dwarf_die *die,
 		if (!ret_values->slots[spec->slot].form)
 			ret_values->slots[spec->slot] = v;
 	}
-}
-
-void dwarf_skip(struct dwarf_cursor *cursor, const struct dwarf_die *die)
-{
-	const struct dwarf_spec *spec = &cursor->abbrevs->specs[die->abbrev->first_spec];
-
-	if (die->abbrev->fixed_bytes != DWARF_VARIABLE) {
-		bytes_skip(&cursor->b, die->abbrev->fixed_bytes);
-		return;
-	}
-	for (uint32_t i = 0; i < die->abbrev->n_specs; i++, spec++)
-		dwarf_skip_form(&cursor->b, spec->form, cursor->unit->encoding);
 }

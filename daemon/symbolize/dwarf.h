@@ -137,11 +137,55 @@ must_check int dwarf_unit_abbrevs(const struct dwarf *dwarf, const struct dwarf_
 /* A cursor on the unit's first DIE; abbrevs is borrowed. */
 struct dwarf_cursor dwarf_cursor(const struct dwarf *dwarf, const struct dwarf_unit *unit,
 				 const struct dwarf_abbrevs *abbrevs);
+void dwarf_read(struct dwarf_cursor *cursor, const struct dwarf_die *die,
+		struct dwarf_values *ret_values);
+
+/* inline helpers: the millions of DIEs that are only passed */
+
 /*
  * The next DIE; the caller must then read or skip it. False at the end of the unit, and when it is
  * damaged: cursor->b.failed tells.
  */
-bool dwarf_next(struct dwarf_cursor *cursor, struct dwarf_die *ret_die);
-void dwarf_read(struct dwarf_cursor *cursor, const struct dwarf_die *die,
-		struct dwarf_values *ret_values);
-void dwarf_skip(struct dwarf_cursor *cursor, const struct dwarf_die *die);
+static inline bool dwarf_next(struct dwarf_cursor *cursor, struct dwarf_die *ret_die)
+{
+	struct bytes *b = &cursor->b;
+
+	while (bytes_left(b)) {
+		uint64_t off = bytes_off(b), code = bytes_uleb(b);
+		const struct dwarf_abbrev *abbrev;
+
+		if (code == 0) {
+			/* the end of a list of children; that of the unit DIE ends the unit */
+			if (cursor->next_depth <= 1)
+				return false;
+			cursor->next_depth--;
+			continue;
+		}
+		if (cursor->next_depth == 0 && off != cursor->unit->dies_off)
+			return false; /* behind a unit DIE without children */
+		abbrev = dwarf_abbrevs_find(cursor->abbrevs, code);
+		if (unlikely(!abbrev)) {
+			bytes_fail(b);
+			return false;
+		}
+		*ret_die = (struct dwarf_die){ off, cursor->next_depth, abbrev };
+		cursor->depth = cursor->next_depth;
+		cursor->next_depth += abbrev->has_children;
+		return true;
+	}
+	return false;
+}
+
+static inline void dwarf_skip(struct dwarf_cursor *cursor, const struct dwarf_die *die)
+{
+	const struct dwarf_step *step = &cursor->abbrevs->steps[die->abbrev->first_step];
+
+	for (uint32_t i = 0; i < die->abbrev->n_steps; i++, step++) {
+		if (step->kind == STEP_FIXED)
+			bytes_skip(&cursor->b, step->n_bytes);
+		else if (step->kind == STEP_LEB)
+			bytes_skip_leb(&cursor->b);
+		else
+			dwarf_skip_form(&cursor->b, step->form, cursor->unit->encoding);
+	}
+}

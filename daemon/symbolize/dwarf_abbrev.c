@@ -51,7 +51,9 @@ static uint8_t slot_of(uint64_t attribute)
 	}
 }
 
-/* Bytes of a value of this form, or DWARF_VARIABLE (DWARF 5, 7.5.6). */
+#define VARIABLE UINT32_MAX
+
+/* Bytes of a value of this form, or VARIABLE (DWARF 5, 7.5.6). */
 static uint32_t form_bytes(uint16_t form, struct dwarf_encoding e)
 {
 	switch (form) {
@@ -97,7 +99,7 @@ static uint32_t form_bytes(uint16_t form, struct dwarf_encoding e)
 	case DW_FORM_GNU_strp_alt:
 		return e.off_bytes;
 	default:
-		return DWARF_VARIABLE;
+		return VARIABLE;
 	}
 }
 
@@ -105,7 +107,7 @@ void dwarf_skip_form(struct bytes *b, uint16_t form, struct dwarf_encoding e)
 {
 	uint32_t n = form_bytes(form, e);
 
-	if (n != DWARF_VARIABLE) {
+	if (n != VARIABLE) {
 		bytes_skip(b, n);
 		return;
 	}
@@ -154,13 +156,54 @@ void dwarf_skip_form(struct bytes *b, uint16_t form, struct dwarf_encoding e)
 	}
 }
 
+static bool is_leb(uint16_t form)
+{
+	switch (form) {
+	case DW_FORM_udata:
+	case DW_FORM_sdata:
+	case DW_FORM_ref_udata:
+	case DW_FORM_strx:
+	case DW_FORM_addrx:
+	case DW_FORM_loclistx:
+	case DW_FORM_rnglistx:
+	case DW_FORM_GNU_addr_index:
+	case DW_FORM_GNU_str_index:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int add_step(struct dwarf_abbrevs *abbrevs, struct dwarf_abbrev *a, uint16_t form,
+		    struct dwarf_encoding e)
+{
+	struct dwarf_step step = { .form = form, .n_bytes = form_bytes(form, e) };
+	struct dwarf_step *last = a->n_steps ? &abbrevs->steps[abbrevs->n_steps - 1] : NULL;
+	int r;
+
+	if (step.n_bytes != VARIABLE)
+		step.kind = STEP_FIXED;
+	else
+		step.kind = is_leb(form) ? STEP_LEB : STEP_OTHER;
+	if (step.kind == STEP_FIXED && last && last->kind == STEP_FIXED) {
+		/* at most N_SPECS_MAX values of at most 16 bytes: no overflow */
+		last->n_bytes += step.n_bytes;
+		return 0;
+	}
+	r = array_push_room(abbrevs->steps, abbrevs->n_steps, abbrevs->steps_capacity, N_SPECS_MAX);
+	if (r == 0) {
+		abbrevs->steps[abbrevs->n_steps++] = step;
+		a->n_steps++;
+	}
+	return r;
+}
+
 /* One (attribute, form) pair; *ret_end at the pair of zeros that ends the list. */
 static int read_spec(struct dwarf_abbrevs *abbrevs, struct dwarf_abbrev *a, struct bytes *table,
 		     struct dwarf_encoding e, bool *ret_end)
 {
 	uint64_t attribute = bytes_uleb(table), form = bytes_uleb(table);
 	struct dwarf_spec spec = { .form = (uint16_t)form, .slot = slot_of(attribute) };
-	uint32_t n;
 	int r;
 
 	*ret_end = attribute == 0 && form == 0;
@@ -176,17 +219,17 @@ static int read_spec(struct dwarf_abbrevs *abbrevs, struct dwarf_abbrev *a, stru
 	abbrevs->specs[abbrevs->n_specs++] = spec;
 	a->n_specs++;
 	a->has_code |= spec.slot == SLOT_LOW_PC || spec.slot == SLOT_RANGES;
-	n = form_bytes(spec.form, e);
-	/* at most N_SPECS_MAX values of at most 16 bytes: no overflow */
-	a->fixed_bytes = n == DWARF_VARIABLE || a->fixed_bytes == DWARF_VARIABLE ? DWARF_VARIABLE
-										 : a->fixed_bytes + n;
-	return 0;
+	return add_step(abbrevs, a, spec.form, e);
 }
 
 static int read_abbrev(struct dwarf_abbrevs *abbrevs, uint64_t code, struct bytes *table,
 		       struct dwarf_encoding e)
 {
-	struct dwarf_abbrev a = { .code = code, .first_spec = (uint32_t)abbrevs->n_specs };
+	struct dwarf_abbrev a = {
+		.code = code,
+		.first_spec = (uint32_t)abbrevs->n_specs,
+		.first_step = (uint32_t)abbrevs->n_steps,
+	};
 	uint64_t tag = bytes_uleb(table);
 	bool is_end = false;
 	int r;
@@ -208,7 +251,7 @@ static int read_abbrev(struct dwarf_abbrevs *abbrevs, uint64_t code, struct byte
 
 int dwarf_abbrevs_read(struct dwarf_abbrevs *abbrevs, struct bytes table, struct dwarf_encoding e)
 {
-	abbrevs->n_items = abbrevs->n_specs = 0;
+	abbrevs->n_items = abbrevs->n_specs = abbrevs->n_steps = 0;
 	abbrevs->is_dense = true;
 	for (;;) {
 		uint64_t code = bytes_uleb(&table);
@@ -228,6 +271,7 @@ void dwarf_abbrevs_deinit(struct dwarf_abbrevs *abbrevs)
 {
 	free(abbrevs->items);
 	free(abbrevs->specs);
+	free(abbrevs->steps);
 	*abbrevs = (struct dwarf_abbrevs){ 0 };
 }
 

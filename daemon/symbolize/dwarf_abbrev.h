@@ -45,22 +45,38 @@ struct dwarf_spec {
 	int64_t implicit_const; /* of DW_FORM_implicit_const */
 };
 
+/*
+ * How to step over the values of a DIE. Neighbouring values of fixed size are one step, so the DIEs
+ * of types are one step altogether.
+ */
+enum dwarf_step_kind {
+	STEP_FIXED, /* n_bytes */
+	STEP_LEB,   /* a LEB128, signed or not */
+	STEP_OTHER, /* a value of `form` */
+};
+
+struct dwarf_step {
+	uint8_t kind;
+	uint16_t form;
+	uint32_t n_bytes;
+};
+
 struct dwarf_abbrev {
 	uint64_t code;
 	uint16_t tag;
 	bool has_children;
 	bool has_code; /* some attribute says where its machine code is */
 	uint32_t first_spec, n_specs;
-	uint32_t fixed_bytes; /* size of the DIE behind its code, or DWARF_VARIABLE */
+	uint32_t first_step, n_steps;
 };
-
-#define DWARF_VARIABLE UINT32_MAX
 
 struct dwarf_abbrevs {
 	struct dwarf_abbrev *items; /* by code if is_dense (item i has code i + 1), else as found */
 	size_t n_items, items_capacity;
 	struct dwarf_spec *specs;
 	size_t n_specs, specs_capacity;
+	struct dwarf_step *steps;
+	size_t n_steps, steps_capacity;
 	bool is_dense;
 };
 
