@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * What the files of the recording reader share: the reader itself, and the two ways into it.
+ * What the files of the recording reader share: the reader itself, and the way through them.
  *
  *   recording_open.c    the header; a file's events and features
  *   recording_meta.c    what describes the recording: attributes, build ids, strings; from the
  *                       sections of a file and from the records of a stream alike
- *   recording.c         records one by one: which is next, what it says
+ *   recording_walk.c    which record is next, and how a recording ends
+ *   recording.c         what a record says
  */
 
 #include "base/names.h"
@@ -74,7 +75,7 @@ struct recording {
 	uint64_t n_payload_bytes;     /* behind the last record, still to be skipped */
 	bool is_in_pack;	      /* the next record may be one that was compressed */
 	size_t n_pack2_bytes;	      /* what the last COMPRESSED2 holds */
-	uint64_t n_broken_pack_bytes; /* of COMPRESSED2 that must follow; top of recording.c */
+	uint64_t n_broken_pack_bytes; /* of COMPRESSED2 that must follow; top of recording_walk.c */
 	struct unzstd unzstd;
 	uint64_t pack_offset; /* of the compressed record that unzstd was given */
 	struct attrs attrs;
@@ -99,6 +100,26 @@ must_check int meta_add_build_id(struct recording *rec, const char *name, size_t
 				 const struct recording_build_id *build_id);
 /* The bytes of a feature section; those that we do not read are ignored. */
 void meta_take_feature(struct recording *rec, unsigned int feature, struct bytes *b);
+
+/* recording_walk.c */
+
+/*
+ * The next record; what was compressed comes in place of the compressed one. 0, RECORDING_E_END,
+ * RECORDING_E_TRUNCATED, or -errno, with its sentence. The record is borrowed until the next call.
+ */
+must_check int walk_next(struct recording *rec, struct record *ret_record, struct problem *problem);
+
+/* Ends the walk with an error, whose sentence is in rec->problem; both come again each time. */
+static inline int walk_fail(struct recording *rec, int error, struct problem *problem)
+{
+	rec->error = error;
+	if (problem)
+		*problem = rec->problem;
+	return error;
+}
+
+#define WALK_FAIL(rec, problem, code, ...)                                                         \
+	walk_fail(rec, problem_set(&(rec)->problem, code, "recording: " __VA_ARGS__), problem)
 
 /* The header of a record; data has at least RECORD_HEADER_BYTES. */
 static inline struct record record_of(const uint8_t *data, uint64_t offset, bool is_swapped)
