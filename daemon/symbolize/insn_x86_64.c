@@ -75,6 +75,20 @@ static bool is_barrier(const ZydisDecodedInstruction *insn)
 	       m == ZYDIS_MNEMONIC_IRETD || m == ZYDIS_MNEMONIC_IRETQ;
 }
 
+/*
+ * Behind 66, LLVM 19.1 takes the displacement of JMP (E9, without REX.W) and Jcc (0F 80 to 0F 8F) for
+ * 16 bits, as AMD does and Intel does not; that of CALL (E8) it takes for 32 bits. Zydis always
+ * takes 32 here. No compiler writes these.
+ */
+static uint8_t short_displacement_bytes(const ZydisDecodedInstruction *insn)
+{
+	bool is_jmp = insn->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && insn->opcode == 0xe9 &&
+		      !insn->raw.rex.W;
+	bool is_jcc = insn->opcode_map == ZYDIS_OPCODE_MAP_0F && (insn->opcode & 0xf0) == 0x80;
+
+	return (is_jmp || is_jcc) && insn->attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE ? 2 : 0;
+}
+
 struct insn insn_decode_x86_64(const uint8_t *bytes, size_t n_bytes)
 {
 	ZydisDecodedInstruction insn;
@@ -86,7 +100,7 @@ struct insn insn_decode_x86_64(const uint8_t *bytes, size_t n_bytes)
 	if (!decode(bytes, n_bytes, &insn))
 		return (struct insn){ .n_bytes = lkgs_bytes(bytes, n_bytes) };
 	return (struct insn){
-		.n_bytes = insn.length,
+		.n_bytes = (uint8_t)(insn.length - short_displacement_bytes(&insn)),
 		.is_barrier = is_barrier(&insn),
 		.is_branch = is_barrier(&insn) || insn.mnemonic == ZYDIS_MNEMONIC_JMP ||
 			     insn.meta.category == ZYDIS_CATEGORY_COND_BR,
