@@ -22,6 +22,8 @@ struct image_file {
 	Elf *elf;
 	void *map; /* the file, if it is mapped by us; else NULL */
 	size_t n_map_bytes;
+	size_t n_bytes;	       /* of the file, unpacked */
+	uint64_t n_text_bytes; /* in executable sections so far */
 	void *unpacked[N_IMAGE_DEBUG]; /* contents of compressed sections */
 };
 
@@ -74,11 +76,17 @@ static int section_bytes(Elf_Scn *scn, struct bytes *ret_bytes)
 static int check_header(Elf *elf, struct image *image, struct problem *problem)
 {
 	GElf_Ehdr ehdr;
+	size_t n_bytes = 0;
 
 	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &ehdr))
 		return problem_set(problem, -ENOEXEC, "image: not an ELF file");
 	if (ehdr.e_ident[EI_CLASS] != ELFCLASS64 || ehdr.e_ident[EI_DATA] != ELFDATA2LSB)
 		return problem_set(problem, -ENOEXEC, "image: not a 64-bit little-endian ELF file");
+	if (!elf_rawfile(elf, &n_bytes) || ehdr.e_shoff >= n_bytes ||
+	    (uint64_t)ehdr.e_shnum * sizeof(Elf64_Shdr) > n_bytes - ehdr.e_shoff)
+		return problem_set(problem, -EBADMSG,
+				   "image: cut off: it has %zu bytes, its section headers are at %llu",
+				   n_bytes, (unsigned long long)ehdr.e_shoff);
 	if (ehdr.e_machine == EM_X86_64)
 		image->machine = IMAGE_X86_64;
 	else if (ehdr.e_machine == EM_AARCH64)
@@ -117,6 +125,10 @@ static int add_text_section(struct image *image, Elf_Scn *scn, const GElf_Shdr *
 		return problem_set(problem, -EBADMSG, "image: section %s is unreadable or cut off", name);
 	if (shdr->sh_addr + bytes_left(&bytes) < shdr->sh_addr)
 		return problem_set(problem, -EBADMSG, "image: section %s wraps around", name);
+	/* thousands of sections over the same bytes would be work out of nothing */
+	image->file->n_text_bytes += bytes_left(&bytes);
+	if (image->file->n_text_bytes > image->file->n_bytes)
+		return problem_set(problem, -EBADMSG, "image: section %s shares bytes with others", name);
 	grown = reallocarray(image->text, image->n_text + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
@@ -369,6 +381,8 @@ static int load(struct image_file *file, const struct image_limits *limits,
 		return -ENOMEM;
 	}
 	image->file = file;
+	if (!elf_rawfile(elf, &file->n_bytes))
+		return problem_set(problem, -ENOEXEC, "image: not an ELF file");
 	image->strtab = bytes_of(NULL, 0);
 	for (int i = 0; i < N_IMAGE_DEBUG; i++)
 		image->debug[i] = bytes_of(NULL, 0);
@@ -426,7 +440,8 @@ int image_open(int fd, const struct image_limits *limits, struct image **ret_ima
 	file->elf = file->map ? elf_memory(file->map, file->n_map_bytes) : dwelf_elf_begin(fd);
 	if (!file->elf) {
 		file_free(file);
-		return problem_set(problem, -ENOEXEC, "image: cannot read as ELF: %s", elf_errmsg(-1));
+		return problem_set(problem, -ENOEXEC,
+				   "image: neither an ELF file nor a whole compressed one");
 	}
 	return load(file, limits, ret_image, problem);
 }

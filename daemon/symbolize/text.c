@@ -97,9 +97,31 @@ static void unmap_bitmap(uint64_t *bits, uint64_t n_bits)
 
 static int compare_sections(const void *a, const void *b)
 {
-	const struct text_section *x = a, *y = b;
+	const struct image_section *x = ((const struct text_section *)a)->section;
+	const struct image_section *y = ((const struct text_section *)b)->section;
 
-	return (x->section->vaddr > y->section->vaddr) - (x->section->vaddr < y->section->vaddr);
+	if (x->vaddr != y->vaddr)
+		return x->vaddr < y->vaddr ? -1 : 1;
+	return (x->index > y->index) - (x->index < y->index);
+}
+
+/* By address; one that begins inside another, as in no linked image, is left out. */
+static void sort_sections(struct text *text, const struct image *image)
+{
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < image->n_text; i++)
+		text->sections[i].section = &image->text[i];
+	if (image->n_text)
+		qsort(text->sections, image->n_text, sizeof(*text->sections), compare_sections);
+	for (size_t i = 0; i < image->n_text; i++) {
+		const struct image_section *s = text->sections[i].section;
+		const struct image_section *last = n_kept ? text->sections[n_kept - 1].section : NULL;
+
+		if (!last || s->vaddr - last->vaddr >= last->n_bytes)
+			text->sections[n_kept++] = text->sections[i];
+	}
+	text->n_sections = n_kept;
 }
 
 static int init_sections(struct text *text, const struct image *image)
@@ -109,17 +131,15 @@ static int init_sections(struct text *text, const struct image *image)
 	text->sections = calloc(image->n_text + 1, sizeof(*text->sections));
 	if (!text->sections)
 		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < image->n_text; i++) {
-		struct text_section *s = &text->sections[text->n_sections++];
+	sort_sections(text, image);
+	for (size_t i = 0; r == 0 && i < text->n_sections; i++) {
+		struct text_section *s = &text->sections[i];
 
-		s->section = &image->text[i];
 		r = map_bitmap(&s->starts, s->section->n_bytes);
 		if (r == 0)
 			r = map_bitmap(&s->barriers, s->section->n_bytes);
 		text->stats.n_intervals += s->section->n_symbols;
 	}
-	if (text->n_sections)
-		qsort(text->sections, text->n_sections, sizeof(*text->sections), compare_sections);
 	return r;
 }
 
