@@ -88,8 +88,10 @@ static void count_health(const struct verdict *v, uint64_t n, struct range_healt
 		health->n_no_function += n;
 	else if (v->is_cross)
 		health->n_cross_function += n;
-	if (v->is_bogus)
+	if (v->is_bogus) {
 		health->n_bogus += n;
+		health->n_bogus_no_function += v->function ? 0 : n;
+	}
 }
 
 /*

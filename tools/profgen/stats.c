@@ -91,6 +91,7 @@ static void collect_ranges(const struct convert_stats *s, struct group *g)
 	add(g, "no_function", "in no function", h->n_no_function, h->n_pairs);
 	add(g, "cross_function", "across the end of a function", h->n_cross_function, h->n_pairs);
 	add(g, "bogus", "rejected: across an unconditional jump, or backwards", h->n_bogus, h->n_pairs);
+	add(g, "bogus_no_function", "of these in no function", h->n_bogus_no_function, h->n_pairs);
 	add(g, "dropped_cross", "rejected: across functions", h->n_dropped_cross, h->n_pairs);
 	add(g, "too_long", "rejected: longer than 1 MiB", h->n_too_long, h->n_pairs);
 	add(g, "interrupted", "shortened: ended by an interrupt", h->n_interrupted, h->n_pairs);
