@@ -512,10 +512,11 @@ struct dwarf_cursor dwarf_cursor(const struct dwarf *dwarf, const struct dwarf_u
 void dwarf_read(struct dwarf_cursor *cursor, const struct dwarf_die *die,
 		struct dwarf_values *ret_values)
 {
-	const struct dwarf_spec *spec = &cursor->abbrevs->specs[die->abbrev->first_spec];
+	uint32_t first = die->abbrev->first_spec;
 
 	*ret_values = (struct dwarf_values){ 0 };
-	for (uint32_t i = 0; i < die->abbrev->n_specs; i++, spec++) {
+	for (uint32_t i = 0; i < die->abbrev->n_specs; i++) {
+		const struct dwarf_spec *spec = &cursor->abbrevs->specs[first + i];
 		struct dwarf_value v;
 
 		if (spec->slot == SLOT_NONE) {

@@ -178,9 +178,11 @@ static inline bool dwarf_next(struct dwarf_cursor *cursor, struct dwarf_die *ret
 
 static inline void dwarf_skip(struct dwarf_cursor *cursor, const struct dwarf_die *die)
 {
-	const struct dwarf_step *step = &cursor->abbrevs->steps[die->abbrev->first_step];
+	uint32_t first = die->abbrev->first_step;
 
-	for (uint32_t i = 0; i < die->abbrev->n_steps; i++, step++) {
+	for (uint32_t i = 0; i < die->abbrev->n_steps; i++) {
+		const struct dwarf_step *step = &cursor->abbrevs->steps[first + i];
+
 		if (step->kind == STEP_FIXED)
 			bytes_skip(&cursor->b, step->n_bytes);
 		else if (step->kind == STEP_LEB)
