@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 #
 # For the tests that compare with LLVM's own tools: sourced, with the tool in $profgen. Makes a
 # directory $dir that goes when the test ends.
