@@ -114,11 +114,13 @@ need_packages() {
 # Says every 15 s, until killed, what the log says last.
 watch_log() {
 	local seconds=0
+	local last
 
 	while :; do
 		sleep 15 > /dev/null 2>&1
 		seconds=$((seconds + 15))
-		echo "    $seconds s: $(tail -n 1 "$1" | tr -d '\r' | cut -c 1-44)"
+		last=$(tail -n 5 "$1" | tr -d '\r' | grep -v '^ *$' | tail -n 1) || true
+		echo "    $seconds s: ${last:0:44}"
 	done
 }
 
