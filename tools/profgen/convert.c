@@ -327,6 +327,10 @@ static int check_input(struct conversion *c)
 
 	if (!why && c->stats.has_recordings && c->stats.totals.n_kernel_maps == 0)
 		why = "the recording maps no kernel, so its addresses have no meaning; record as root or with kernel.kptr_restrict=0";
+	if (!why && c->stats.totals.n_without_map) {
+		fprintf(stderr, "autofdod-profgen: %s\n", c->stats.totals.first_without_map.text);
+		return EXIT_ERROR;
+	}
 	if (!why)
 		return EXIT_OK;
 	fprintf(stderr, "autofdod-profgen: nothing to convert: %s\n", why);

@@ -66,7 +66,8 @@ static int new_counters(struct count *count, struct counters **ret_counters)
 	return counters_new(&config, ret_counters);
 }
 
-int count_new(struct count **ret_count, struct symbols *symbols, const struct count_options *options)
+int count_new(struct count **ret_count, struct symbols *symbols,
+	      const struct count_options *options)
 {
 	cleanup(count_cleanup) struct count *count = calloc(1, sizeof(*count));
 	int r;
@@ -143,7 +144,9 @@ static int check_build_id(struct count *count, const struct recording *rec, cons
 	format_build_id(theirs->bytes, theirs->n_bytes, a, sizeof(a));
 	format_build_id(image->build_id, image->build_id_n_bytes, b, sizeof(b));
 	return problem_set(problem, COUNT_E_MISMATCH,
-			   "%s: recorded on the kernel with build id %s, the vmlinux has %s", name, a, b);
+			   "%s: recorded on the kernel with build id %s, the vmlinux has %s "
+			   "(--allow-mismatch takes it)",
+			   name, a, b);
 }
 
 /* Before the first kernel mapping llvm-profgen takes addresses as they are. */
@@ -222,11 +225,25 @@ static void add_stats(struct recording_stats *sum, const struct recording_stats 
 		to[i] += from[i];
 }
 
+/* Its addresses would be taken for link-time ones, and spoil what other recordings say. */
+static void check_map(struct count *count, const struct recording_stats *stats, const char *name)
+{
+	uint64_t n_used =
+		stats->n_samples - stats->n_samples_without_stack - stats->n_samples_empty_stack;
+
+	if (n_used && count->totals.n_without_map++ == 0)
+		problem_set(&count->totals.first_without_map, 0,
+			    "%s: maps no kernel, so its addresses have no meaning; record as root "
+			    "or with kernel.kptr_restrict=0",
+			    name);
+}
+
 int count_add(struct count *count, int fd, const char *name, struct problem *problem)
 {
 	cleanup(recording_cleanup) struct recording *rec = NULL;
 	struct recording_stats stats;
 	struct problem reason = { "" };
+	uint64_t n_maps_before = count->totals.n_kernel_maps;
 	bool is_checked = false;
 	int r = recording_open(fd, NULL, &rec, &reason);
 
@@ -246,6 +263,8 @@ int count_add(struct count *count, int fd, const char *name, struct problem *pro
 		r = check_build_id(count, rec, name, &is_checked, problem);
 	recording_stats(rec, &stats);
 	add_stats(&count->totals.recordings, &stats);
+	if (count->totals.n_kernel_maps == n_maps_before)
+		check_map(count, &stats, name);
 	count->totals.n_recordings++;
 	count->totals.n_without_build_id += !is_checked;
 	return r;
@@ -254,8 +273,8 @@ int count_add(struct count *count, int fd, const char *name, struct problem *pro
 int count_finish(struct count *count, struct branch_counts *ret_counts)
 {
 	count->totals.counters = *counters_totals(count->counters);
-	return counters_snapshot(count->counters, count->symbols->image->preferred_base - WINDOW_BELOW,
-				 ret_counts);
+	return counters_snapshot(count->counters,
+				 count->symbols->image->preferred_base - WINDOW_BELOW, ret_counts);
 }
 
 const struct count_totals *count_totals(const struct count *count)

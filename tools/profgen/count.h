@@ -26,7 +26,9 @@ struct count_totals {
 	uint64_t n_recordings;
 	uint64_t n_truncated;
 	uint64_t n_without_build_id; /* recordings that do not say which kernel they are of */
+	uint64_t n_without_map; /* recordings with branches but no mapping of the kernel */
 	struct problem first_truncation;
+	struct problem first_without_map;
 };
 
 struct count;
