@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * make_stacks SEED N NOISE SCRIPT PERF_DATA <DISASSEMBLY: branch stacks of a run that never was.
+ * make_stacks SEED N NOISE SCRIPT PERF_DATA [stream] <DISASSEMBLY: branch stacks of a run that
+ * never was. With "stream", PERF_DATA is what `perf record -o -` writes.
  *
  * Reads `llvm-objdump -d` of a linked image and walks at random through its instructions:
  * conditional jumps are taken or not, calls are remembered for their returns, indirect ones go
@@ -478,13 +479,20 @@ int main(int argc, char **argv)
 		.branch_sample_type = PERF_SAMPLE_BRANCH_ANY | PERF_SAMPLE_BRANCH_KERNEL,
 		.period = 500009,
 	};
-	const struct writer_options options = { .events = &event, .n_events = 1 };
+	/* that of synthetic/build */
+	static const struct writer_build_id kernel = { "[kernel.kallsyms]", 20, 0x11,
+						       PERF_RECORD_MISC_KERNEL };
+	const struct writer_options options = { .is_stream = argc == 7,
+						.events = &event,
+						.n_events = 1,
+						.build_ids = &kernel,
+						.n_build_ids = argc == 7 ? 0 : 1 };
 	struct code code = {};
 	struct walk walk = { .code = &code };
 	struct output o = { .base_vaddr = 0xffffffff81000000 };
 	uint64_t noise;
 
-	if (argc != 6)
+	if (argc != 6 && (argc != 7 || strcmp(argv[6], "stream") != 0))
 		return 2;
 	read_disassembly(&code, stdin);
 	must(code.n_insns && code.n_entries);
@@ -496,6 +504,8 @@ int main(int argc, char **argv)
 	must(o.script);
 	writer_begin(&o.writer, &options);
 	run(&walk, &o, &event, strtoull(argv[2], NULL, 10), noise);
+	if (options.is_stream) /* perf's come at the end */
+		writer_build_id(&o.writer, &kernel);
 	writer_end(&o.writer);
 	save(&o.writer, argv[5]);
 	writer_deinit(&o.writer);
