@@ -129,7 +129,7 @@ step() {
 	local text=$1
 	local log=$2
 	local watcher
-	local status=0
+	local status
 	shift 2
 
 	say "$text"
@@ -138,12 +138,21 @@ step() {
 	: > "$log"
 	watch_log "$log" &
 	watcher=$!
-	(set -e; "$@") > "$log" 2>&1 || status=$?
+	# with "||" errexit would be off inside
+	set +e
+	(set -e; "$@") > "$log" 2>&1
+	status=$?
+	set -e
 	kill "$watcher" 2> /dev/null || true
 	wait "$watcher" 2> /dev/null || true
 	[ "$status" -eq 0 ] && return 0
 	tail -n 20 "$log" >&2
-	die "$text: failed. $(why_failed "$log") All of it: $log"
+	{
+		echo
+		echo "$program: failed: $text. $(why_failed "$log")" | fold -s -w 60
+		echo "All of the output: $log"
+	} >&2
+	exit 1
 }
 
 # --- build and test
