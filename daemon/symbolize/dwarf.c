@@ -9,6 +9,10 @@
 #define N_UNITS_MAX (4u << 20)
 #define N_RANGES_MAX (4u << 20)
 
+/* Work that a pass may do: so many times the debug sections, and so much however small they are. */
+#define WORK_FACTOR 64
+#define WORK_BYTES_MIN (64u << 20)
+
 /* DIEs in a skeleton or a type unit describe no code of their own. */
 static bool is_wanted_unit(uint8_t type)
 {
@@ -106,6 +110,7 @@ int dwarf_init(struct dwarf *dwarf, const struct image *image)
 	int r = 0;
 
 	*dwarf = (struct dwarf){ .image = image };
+	dwarf_begin_pass(dwarf);
 	while (r == 0 && bytes_left(&b)) {
 		struct dwarf_unit unit;
 		uint8_t type;
@@ -144,6 +149,23 @@ void dwarf_deinit(struct dwarf *dwarf)
 	free(dwarf->units);
 	free(dwarf->unit_ranges);
 	*dwarf = (struct dwarf){ 0 };
+}
+
+void dwarf_begin_pass(struct dwarf *dwarf)
+{
+	dwarf->work_left = WORK_BYTES_MIN;
+	for (int i = 0; i < N_IMAGE_DEBUG; i++)
+		dwarf->work_left += WORK_FACTOR * bytes_left(&dwarf->image->debug[i]);
+}
+
+int dwarf_spend(struct dwarf *dwarf, uint64_t n_bytes)
+{
+	if (n_bytes >= dwarf->work_left) {
+		dwarf->work_left = 0;
+		return -E2BIG;
+	}
+	dwarf->work_left -= n_bytes;
+	return 0;
 }
 
 #define WALK_BYTES (1u << 20)
@@ -446,10 +468,11 @@ static int new_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit, 
 	return r;
 }
 
-static int listed_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+static int listed_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
 			 const struct dwarf_value *v, struct dwarf_ranges *ranges)
 {
 	uint64_t off = v->u;
+	int r;
 
 	switch (v->form) {
 	case DW_FORM_rnglistx:
@@ -467,11 +490,13 @@ static int listed_ranges(const struct dwarf *dwarf, const struct dwarf_unit *uni
 		return 0;
 	}
 	if (unit->encoding.version >= 5)
-		return new_ranges(dwarf, unit, off, ranges);
-	return old_ranges(dwarf, unit, off, ranges);
+		r = new_ranges(dwarf, unit, off, ranges);
+	else
+		r = old_ranges(dwarf, unit, off, ranges);
+	return r < 0 ? r : dwarf_spend(dwarf, ranges->n * sizeof(*ranges->items));
 }
 
-int dwarf_die_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+int dwarf_die_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
 		     const struct dwarf_values *values, struct dwarf_ranges *ranges)
 {
 	const struct dwarf_value *high = &values->slots[SLOT_HIGH_PC];
@@ -489,13 +514,28 @@ int dwarf_die_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit,
 
 /* DIEs */
 
-int dwarf_unit_abbrevs(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+/* Link-time optimization leaves one table for all units. */
+int dwarf_unit_abbrevs(struct dwarf *dwarf, const struct dwarf_unit *unit,
 		       struct dwarf_abbrevs *abbrevs)
 {
 	struct bytes table = dwarf->image->debug[IMAGE_DEBUG_ABBREV];
+	struct dwarf_encoding e = abbrevs->encoding;
+	int r;
 
+	if (abbrevs->is_whole && abbrevs->off == unit->abbrev_off &&
+	    e.version == unit->encoding.version && e.addr_bytes == unit->encoding.addr_bytes &&
+	    e.off_bytes == unit->encoding.off_bytes)
+		return 0;
 	bytes_seek(&table, unit->abbrev_off);
-	return dwarf_abbrevs_read(abbrevs, table, unit->encoding);
+	r = dwarf_abbrevs_read(abbrevs, table, unit->encoding);
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	/* damage may be found at the end of the section only */
+	if (dwarf_spend(dwarf, r == 0 ? abbrevs->n_bytes : bytes_left(&table)) < 0)
+		return -E2BIG;
+	abbrevs->off = unit->abbrev_off;
+	abbrevs->encoding = unit->encoding;
+	return r;
 }
 
 struct dwarf_cursor dwarf_cursor(const struct dwarf *dwarf, const struct dwarf_unit *unit,

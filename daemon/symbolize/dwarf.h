@@ -64,6 +64,7 @@ struct dwarf {
 	size_t n_units, units_capacity;
 	struct dwarf_unit_range *unit_ranges; /* n_unit_ranges, in order of units */
 	size_t n_unit_ranges, unit_ranges_capacity;
+	uint64_t work_left;     /* of the current pass, dwarf_spend() */
 	uint64_t forgotten_off; /* where in .debug_info dwarf_walked() last let go */
 	struct dwarf_stats stats;
 	struct problem first_damage; /* of the first damaged unit */
@@ -85,6 +86,17 @@ struct dwarf_ranges {
 must_check int dwarf_init(struct dwarf *dwarf, const struct image *image);
 void dwarf_deinit(struct dwarf *dwarf);
 
+/* use: bounds */
+
+/*
+ * Units may share abbreviations, range lists and line tables, so a small file can describe no end of
+ * work. What a pass over the units reads of such tables is limited to a multiple of the size of
+ * the debug sections, which no compiler's output comes near.
+ */
+void dwarf_begin_pass(struct dwarf *dwarf);
+/* Takes from what is left, in bytes read; -E2BIG from when nothing is left. */
+must_check int dwarf_spend(struct dwarf *dwarf, uint64_t n_bytes);
+
 /* use: values */
 
 /* Each says whether the value is there and of a fitting form. */
@@ -102,7 +114,7 @@ bool dwarf_value_reference(const struct dwarf_unit *unit, const struct dwarf_val
  * The code of a DIE: low_pc/high_pc, else DW_AT_ranges; empty if it has none. Replaces what is in
  * ranges. 0, -ENOMEM, -E2BIG; damaged lists end where the damage is.
  */
-must_check int dwarf_die_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+must_check int dwarf_die_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
 				const struct dwarf_values *values, struct dwarf_ranges *ranges);
 
 /* The unit whose DIEs hold the offset, or DWARF_NO_UNIT. */
@@ -131,8 +143,8 @@ struct dwarf_die {
 	const struct dwarf_abbrev *abbrev;
 };
 
-/* Reads the unit's abbreviations. As dwarf_abbrevs_read(). */
-must_check int dwarf_unit_abbrevs(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+/* Reads the unit's abbreviations, unless they are those that are there. As dwarf_abbrevs_read(). */
+must_check int dwarf_unit_abbrevs(struct dwarf *dwarf, const struct dwarf_unit *unit,
 				  struct dwarf_abbrevs *abbrevs);
 /* A cursor on the unit's first DIE; abbrevs is borrowed. */
 struct dwarf_cursor dwarf_cursor(const struct dwarf *dwarf, const struct dwarf_unit *unit,

@@ -12,6 +12,7 @@
 /* Ceilings far above what compilers write (a few hundred abbreviations a unit). */
 #define N_ABBREVS_MAX (1u << 20)
 #define N_SPECS_MAX (16u << 20)
+#define N_SPECS_OF_ONE_MAX 256 /* attributes without bytes must not make a DIE endless */
 
 static uint8_t slot_of(uint64_t attribute)
 {
@@ -209,7 +210,7 @@ static int read_spec(struct dwarf_abbrevs *abbrevs, struct dwarf_abbrev *a, stru
 	*ret_end = attribute == 0 && form == 0;
 	if (*ret_end || table->failed)
 		return table->failed ? -EBADMSG : 0;
-	if (form > UINT16_MAX)
+	if (form > UINT16_MAX || a->n_specs == N_SPECS_OF_ONE_MAX)
 		return -EBADMSG;
 	if (form == DW_FORM_implicit_const)
 		spec.implicit_const = bytes_sleb(table);
@@ -229,6 +230,7 @@ static int read_abbrev(struct dwarf_abbrevs *abbrevs, uint64_t code, struct byte
 		.code = code,
 		.first_spec = (uint32_t)abbrevs->n_specs,
 		.first_step = (uint32_t)abbrevs->n_steps,
+		.order = (uint32_t)abbrevs->n_items,
 	};
 	uint64_t tag = bytes_uleb(table);
 	bool is_end = false;
@@ -249,10 +251,22 @@ static int read_abbrev(struct dwarf_abbrevs *abbrevs, uint64_t code, struct byte
 	return 0;
 }
 
+static int compare_abbrevs(const void *a, const void *b)
+{
+	const struct dwarf_abbrev *x = a, *y = b;
+
+	if (x->code != y->code)
+		return x->code < y->code ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
 int dwarf_abbrevs_read(struct dwarf_abbrevs *abbrevs, struct bytes table, struct dwarf_encoding e)
 {
+	size_t start_off = bytes_off(&table);
+
 	abbrevs->n_items = abbrevs->n_specs = abbrevs->n_steps = 0;
 	abbrevs->is_dense = true;
+	abbrevs->is_whole = false;
 	for (;;) {
 		uint64_t code = bytes_uleb(&table);
 		int r;
@@ -260,11 +274,16 @@ int dwarf_abbrevs_read(struct dwarf_abbrevs *abbrevs, struct bytes table, struct
 		if (table.failed)
 			return -EBADMSG;
 		if (code == 0)
-			return 0;
+			break;
 		r = read_abbrev(abbrevs, code, &table, e);
 		if (r < 0)
 			return r;
 	}
+	if (!abbrevs->is_dense)
+		qsort(abbrevs->items, abbrevs->n_items, sizeof(*abbrevs->items), compare_abbrevs);
+	abbrevs->is_whole = true;
+	abbrevs->n_bytes = bytes_off(&table) - start_off;
+	return 0;
 }
 
 void dwarf_abbrevs_deinit(struct dwarf_abbrevs *abbrevs)
@@ -277,8 +296,16 @@ void dwarf_abbrevs_deinit(struct dwarf_abbrevs *abbrevs)
 
 const struct dwarf_abbrev *dwarf_abbrevs_search(const struct dwarf_abbrevs *abbrevs, uint64_t code)
 {
-	for (size_t i = 0; i < abbrevs->n_items; i++)
-		if (abbrevs->items[i].code == code)
-			return &abbrevs->items[i];
-	return NULL;
+	size_t lo = 0, hi = abbrevs->n_items;
+
+	/* of several with one code the first counts */
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (abbrevs->items[mid].code < code)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < abbrevs->n_items && abbrevs->items[lo].code == code ? &abbrevs->items[lo] : NULL;
 }

@@ -68,16 +68,21 @@ struct dwarf_abbrev {
 	bool has_code; /* some attribute says where its machine code is */
 	uint32_t first_spec, n_specs;
 	uint32_t first_step, n_steps;
+	uint32_t order; /* place in the table */
 };
 
 struct dwarf_abbrevs {
-	struct dwarf_abbrev *items; /* by code if is_dense (item i has code i + 1), else as found */
+	struct dwarf_abbrev *items; /* by code; if is_dense item i has code i + 1 */
 	size_t n_items, items_capacity;
 	struct dwarf_spec *specs;
 	size_t n_specs, specs_capacity;
 	struct dwarf_step *steps;
 	size_t n_steps, steps_capacity;
 	bool is_dense;
+	bool is_whole; /* read to its end; then: */
+	uint64_t n_bytes; /* size of the table in the file */
+	uint64_t off;	  /* the reader's: where it is, and how it was read */
+	struct dwarf_encoding encoding;
 };
 
 /* lifecycle */

@@ -23,7 +23,9 @@ static int add_subprogram(struct functions *f, struct dwarf_reader *reader, uint
 	text = dwarf_reader_name(reader, off, values);
 	if (!text)
 		return 0;
-	r = names_add(f->names, text, strlen(text), &name);
+	r = dwarf_spend(reader->dwarf, strlen(text));
+	if (r == 0)
+		r = names_add(f->names, text, strlen(text), &name);
 	for (size_t i = 0; r == 0 && i < ranges->n; i++) {
 		struct dwarf_range range = ranges->items[i];
 
@@ -136,6 +138,7 @@ int functions_load(struct functions *functions, struct dwarf *dwarf, struct name
 
 	*functions = (struct functions){ .image = dwarf->image, .names = names };
 	dwarf_reader_init(&reader, dwarf);
+	dwarf_begin_pass(dwarf);
 	for (size_t i = 0; r == 0 && i < dwarf->n_units; i++)
 		r = scan_unit(functions, &reader, i, &ranges);
 	dwarf_reader_deinit(&reader);
@@ -207,8 +210,8 @@ static bool has_symbol(const struct functions *f, uint64_t lo, uint64_t hi, uint
 			const char *text = image_symbol_name(image, &image->symbols[i]);
 
 			if (is_any_name ||
-			    (function_canonical_bytes(text, strlen(text)) == wanted.n_bytes &&
-			     memcmp(text, wanted.text, wanted.n_bytes) == 0))
+			    (strncmp(text, wanted.text, wanted.n_bytes) == 0 &&
+			     function_canonical_bytes(text, strlen(text)) == wanted.n_bytes))
 				return true;
 		}
 	}

@@ -53,17 +53,19 @@ static uint64_t skip_entry_table(struct bytes *b, struct dwarf_encoding encoding
 	n_entries = bytes_uleb(b);
 	for (uint64_t i = 0; i < n_entries && !b->failed; i++) {
 		struct bytes f = formats;
-		const uint8_t *before = b->pos;
 
+		if (n_formats == 0)
+			break; /* entries without bytes: their claimed number costs nothing */
 		for (unsigned int k = 0; k < n_formats; k++) {
+			const uint8_t *before = b->pos;
 			uint64_t form;
 
 			(void)bytes_uleb(&f);
 			form = bytes_uleb(&f);
 			dwarf_skip_form(b, form <= UINT16_MAX ? (uint16_t)form : 0, encoding);
+			if (b->pos == before)
+				bytes_fail(b); /* no form of such a table is without bytes */
 		}
-		if (b->pos == before)
-			break; /* entries without bytes: their claimed number costs nothing */
 	}
 	return n_entries;
 }
@@ -100,7 +102,7 @@ static void read_file_tables(struct bytes *b, struct header *h)
 	h->n_files = skip_old_files(b);
 }
 
-/* Reads the header; *ret_program holds just the opcodes. */
+/* Reads the header; *ret_program is a cursor over the whole table, on its opcodes. */
 static bool read_header(struct bytes section, const struct dwarf_unit *unit, struct header *h,
 			struct bytes *ret_program)
 {
@@ -116,6 +118,7 @@ static bool read_header(struct bytes section, const struct dwarf_unit *unit, str
 		length = bytes_u64(&section);
 	}
 	b = bytes_sub(&section, length);
+	*ret_program = b;
 	h->encoding.version = bytes_u16(&b);
 	if (b.failed || h->encoding.version < 2 || h->encoding.version > 5)
 		return false;
@@ -307,18 +310,20 @@ static int compare_sequences(const void *a, const void *b)
 	return (x->first_row > y->first_row) - (x->first_row < y->first_row);
 }
 
-int lines_load(struct lines *lines, const struct dwarf *dwarf, const struct dwarf_unit *unit)
+int lines_load(struct lines *lines, struct dwarf *dwarf, const struct dwarf_unit *unit)
 {
 	struct machine m = { .lines = lines };
 	struct bytes program;
+	bool is_whole;
 	int r;
 
 	lines->n_rows = lines->n_sequences = 0;
 	if (!unit->has_stmt_list)
 		return 0;
-	if (!read_header(dwarf->image->debug[IMAGE_DEBUG_LINE], unit, &m.header, &program))
-		return -EBADMSG;
-	r = run_program(&m, &program);
+	is_whole = read_header(dwarf->image->debug[IMAGE_DEBUG_LINE], unit, &m.header, &program);
+	r = dwarf_spend(dwarf, (uint64_t)(program.end - program.start));
+	if (r == 0)
+		r = is_whole ? run_program(&m, &program) : -EBADMSG;
 	if (lines->n_sequences)
 		qsort(lines->sequences, lines->n_sequences, sizeof(*lines->sequences),
 		      compare_sequences);

@@ -14,6 +14,7 @@
 #include "insn.h"
 
 #define WORD_BITS 64
+#define BARRIER_STEP_BYTES 256
 
 struct text_section {
 	const struct image_section *section;
@@ -352,21 +353,37 @@ static void clip(const struct text_section *s, uint64_t lo, uint64_t hi, uint64_
 	*ret_to = hi <= vaddr ? 0 : hi - vaddr < n ? hi - vaddr : n;
 }
 
-uint64_t text_next_barrier(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr)
+/* The first barrier in [start, end) of the section, or UINT64_MAX. */
+static uint64_t next_barrier(struct text *text, struct text_section *s, uint64_t start_vaddr,
+			     uint64_t end_vaddr)
 {
-	for (size_t i = find_section(text, start_vaddr); i < text->n_sections; i++) {
-		struct text_section *s = &text->sections[i];
-		uint64_t from, to, bit;
+	uint64_t first, last;
 
-		if (s->section->vaddr >= end_vaddr)
-			break;
-		decode_span(text, s, start_vaddr, end_vaddr);
-		clip(s, start_vaddr, end_vaddr, &from, &to);
+	clip(s, start_vaddr, end_vaddr, &first, &last);
+	/* a barrier is hardly ever far away: what lies behind it need not be decoded */
+	for (uint64_t from = first; from < last;) {
+		uint64_t to = last - from > BARRIER_STEP_BYTES ? from + BARRIER_STEP_BYTES : last, bit;
+
+		decode_span(text, s, s->section->vaddr + from, s->section->vaddr + to);
 		bit = next_bit(s->barriers, from, to);
 		if (bit < to)
 			return s->section->vaddr + bit;
+		from = to;
 	}
 	return UINT64_MAX;
+}
+
+uint64_t text_next_barrier(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr)
+{
+	uint64_t barrier = UINT64_MAX;
+
+	for (size_t i = find_section(text, start_vaddr);
+	     barrier == UINT64_MAX && i < text->n_sections; i++) {
+		if (text->sections[i].section->vaddr >= end_vaddr)
+			break;
+		barrier = next_barrier(text, &text->sections[i], start_vaddr, end_vaddr);
+	}
+	return barrier;
 }
 
 uint64_t text_previous_insn(struct text *text, uint64_t vaddr, uint64_t floor_vaddr)

@@ -14,6 +14,7 @@ void unit_frames_init(struct unit_frames *uf, struct dwarf *dwarf, struct names 
 {
 	*uf = (struct unit_frames){ .names = names };
 	dwarf_reader_init(&uf->reader, dwarf);
+	dwarf_begin_pass(dwarf);
 }
 
 void unit_frames_deinit(struct unit_frames *uf)
@@ -50,6 +51,9 @@ static int insert_interval(struct unit_frames *uf, size_t at, struct frame_inter
 {
 	int r = array_push_room(uf->intervals, uf->n_intervals, uf->intervals_capacity, N_INTERVALS_MAX);
 
+	/* moving is cheap, but a million intervals in descending order are half a terabyte */
+	if (r == 0)
+		r = dwarf_spend(uf->reader.dwarf, (uf->n_intervals - at) * sizeof(*uf->intervals) / 64);
 	if (r < 0)
 		return r;
 	memmove(&uf->intervals[at + 1], &uf->intervals[at],
@@ -220,6 +224,7 @@ static int resolve(struct unit_frames *uf, struct frame_node *node)
 	struct dwarf_values values;
 	const char *text;
 	uint64_t line;
+	int r;
 
 	if (node->is_resolved)
 		return 0;
@@ -235,7 +240,10 @@ static int resolve(struct unit_frames *uf, struct frame_node *node)
 	line = dwarf_reader_decl_line(&uf->reader, node->off, &values);
 	node->decl_line = line > UINT32_MAX ? UINT32_MAX : (uint32_t)line;
 	text = dwarf_reader_name(&uf->reader, node->off, &values);
-	return text ? names_add(uf->names, text, strlen(text), &node->name) : 0;
+	if (!text)
+		return 0;
+	r = dwarf_spend(uf->reader.dwarf, strlen(text));
+	return r < 0 ? r : names_add(uf->names, text, strlen(text), &node->name);
 }
 
 int unit_frames_chain(struct unit_frames *uf, const struct location *location,

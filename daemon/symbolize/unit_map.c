@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All intervals of all units become end points; a sweep over them keeps the multiset of units that
- * are open, as a count per unit and a heap-less "smallest open" search that is short because units
- * hardly ever overlap.
+ * are open, as a count per unit, and a heap of them for the smallest. A unit that was closed stays
+ * in the heap until it comes to the top.
  */
 #include "unit_map.h"
 
@@ -10,7 +10,6 @@
 #include "base/array.h"
 
 #define N_POINTS_MAX (32u << 20)
-#define N_OPEN_MAX 4096 /* units over one address; further ones are left out */
 
 struct point {
 	uint64_t vaddr;
@@ -21,8 +20,10 @@ struct point {
 struct sweep {
 	struct point *points;
 	size_t n_points, points_capacity;
-	uint32_t *open; /* n_open units, unsorted, repeated as often as they are open */
-	size_t n_open, open_capacity;
+	uint32_t *n_open; /* by unit: how many of its intervals are open */
+	size_t n_all_open;
+	uint32_t *heap; /* of units, the smallest on top; all open ones are in it */
+	size_t n_heap, heap_capacity;
 };
 
 static int add_interval(struct sweep *s, uint64_t lo, uint64_t hi, uint32_t unit)
@@ -131,52 +132,62 @@ static int compare_points(const void *a, const void *b)
 	return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
 }
 
-static bool is_open(const struct sweep *s, uint32_t unit)
+static int heap_push(struct sweep *s, uint32_t unit)
 {
-	for (size_t i = 0; i < s->n_open; i++)
-		if (s->open[i] == unit)
-			return true;
-	return false;
-}
+	size_t i = s->n_heap;
+	int r = array_push_room(s->heap, s->n_heap, s->heap_capacity, N_POINTS_MAX);
 
-static uint32_t smallest_open(const struct sweep *s)
-{
-	uint32_t unit = s->open[0];
-
-	for (size_t i = 1; i < s->n_open; i++)
-		if (s->open[i] < unit)
-			unit = s->open[i];
-	return unit;
-}
-
-static int open_or_close(struct sweep *s, const struct point *point)
-{
-	int r;
-
-	if (!point->is_end) {
-		if (s->n_open == N_OPEN_MAX)
-			return 0;
-		r = array_push_room(s->open, s->n_open, s->open_capacity, N_OPEN_MAX);
-		if (r == 0)
-			s->open[s->n_open++] = point->unit;
+	if (r < 0)
 		return r;
-	}
-	for (size_t i = 0; i < s->n_open; i++) {
-		if (s->open[i] == point->unit) {
-			s->open[i] = s->open[--s->n_open];
-			break;
-		}
-	}
+	for (s->n_heap++; i > 0 && s->heap[(i - 1) / 2] > unit; i = (i - 1) / 2)
+		s->heap[i] = s->heap[(i - 1) / 2];
+	s->heap[i] = unit;
 	return 0;
 }
 
+static void heap_pop(struct sweep *s)
+{
+	uint32_t unit = s->heap[--s->n_heap];
+	size_t i = 0;
+
+	for (size_t child = 1; child < s->n_heap; child = 2 * i + 1) {
+		if (child + 1 < s->n_heap && s->heap[child + 1] < s->heap[child])
+			child++;
+		if (s->heap[child] >= unit)
+			break;
+		s->heap[i] = s->heap[child];
+		i = child;
+	}
+	s->heap[i] = unit;
+}
+
+/* Some unit is open. */
+static uint32_t smallest_open(struct sweep *s)
+{
+	while (!s->n_open[s->heap[0]])
+		heap_pop(s);
+	return s->heap[0];
+}
+
+/* An end comes behind its beginning, as intervals are not empty. */
+static int open_or_close(struct sweep *s, const struct point *point)
+{
+	if (point->is_end) {
+		s->n_open[point->unit]--;
+		s->n_all_open--;
+		return 0;
+	}
+	s->n_all_open++;
+	return s->n_open[point->unit]++ ? 0 : heap_push(s, point->unit);
+}
+
 /* [lo, hi) between two neighbouring end points, with at least one unit open. */
-static int emit(struct unit_map *map, const struct sweep *s, uint64_t lo, uint64_t hi)
+static int emit(struct unit_map *map, struct sweep *s, uint64_t lo, uint64_t hi)
 {
 	struct unit_interval *last = map->n ? &map->items[map->n - 1] : NULL;
 	int r;
 
-	if (last && last->hi_vaddr == lo && is_open(s, last->unit)) {
+	if (last && last->hi_vaddr == lo && s->n_open[last->unit]) {
 		last->hi_vaddr = hi;
 		return 0;
 	}
@@ -186,22 +197,32 @@ static int emit(struct unit_map *map, const struct sweep *s, uint64_t lo, uint64
 	return r;
 }
 
+static int run_sweep(struct unit_map *map, struct sweep *s)
+{
+	int r = 0;
+
+	if (s->n_points)
+		qsort(s->points, s->n_points, sizeof(*s->points), compare_points);
+	for (size_t i = 0; r == 0 && i < s->n_points; i++) {
+		if (i && s->points[i - 1].vaddr < s->points[i].vaddr && s->n_all_open)
+			r = emit(map, s, s->points[i - 1].vaddr, s->points[i].vaddr);
+		if (r == 0)
+			r = open_or_close(s, &s->points[i]);
+	}
+	return r;
+}
+
 int unit_map_load(struct unit_map *map, const struct dwarf *dwarf)
 {
-	struct sweep s = { 0 };
-	int r = collect(&s, dwarf);
+	struct sweep s = { .n_open = calloc(dwarf->n_units + 1, sizeof(*s.n_open)) };
+	int r = s.n_open ? collect(&s, dwarf) : -ENOMEM;
 
 	*map = (struct unit_map){ 0 };
-	if (r == 0 && s.n_points)
-		qsort(s.points, s.n_points, sizeof(*s.points), compare_points);
-	for (size_t i = 0; r == 0 && i < s.n_points; i++) {
-		if (i && s.points[i - 1].vaddr < s.points[i].vaddr && s.n_open)
-			r = emit(map, &s, s.points[i - 1].vaddr, s.points[i].vaddr);
-		if (r == 0)
-			r = open_or_close(&s, &s.points[i]);
-	}
+	if (r == 0)
+		r = run_sweep(map, &s);
 	free(s.points);
-	free(s.open);
+	free(s.n_open);
+	free(s.heap);
 	if (r < 0)
 		unit_map_deinit(map);
 	return r;

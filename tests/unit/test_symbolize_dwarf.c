@@ -41,7 +41,7 @@ static uint64_t read_die(struct fixture *f, size_t unit, unsigned int index,
 			 struct dwarf_values *ret_values)
 {
 	struct dwarf_cursor cursor;
-	struct dwarf_die die;
+	struct dwarf_die die = { 0 };
 
 	assert_int_equal(dwarf_reader_load(&f->reader, unit), 0);
 	cursor = dwarf_reader_cursor(&f->reader);
@@ -610,7 +610,7 @@ static void test_dwarf_reader_line_is_the_nearest(void **state)
 static void test_dwarf_walk_ends_with_the_unit(void **state)
 {
 	struct dwarf_cursor cursor;
-	struct dwarf_die die;
+	struct dwarf_die die = { 0 };
 	struct fixture f;
 
 	/* a unit DIE without children, and bytes behind it */
