@@ -133,9 +133,9 @@ step() {
 	shift 2
 
 	say "$text"
-	mkdir -p "$(dirname "$log")" ||
-		die "cannot write to $source_dir: copy it to where you can."
-	: > "$log"
+	{ mkdir -p "$(dirname "$log")" && : > "$log"; } 2> /dev/null ||
+		die "cannot write to $(dirname "$log"):" \
+			"copy the sources to where you can. $(why_failed /dev/null)"
 	watch_log "$log" &
 	watcher=$!
 	# with "||" errexit would be off inside
@@ -184,6 +184,8 @@ build() {
 narrow_ctest() {
 	local line
 	local outcome
+	# said again at the end, or known already
+	local noise='^ +Start |^Test project |^Internal ctest |^Label Time|sec\*proc|did not run:$|\(Skipped\)$|tests passed, |^Total Test time|^$'
 	local test='^ *[0-9]+/[0-9]+ Test +#[0-9]+: ([^ ]+) [ .]*(\*\*\*)?([A-Za-z][A-Za-z ]*[A-Za-z]) +([0-9.]+) sec'
 
 	while IFS= read -r line; do
@@ -195,7 +197,7 @@ narrow_ctest() {
 			esac
 			printf '    %-4s %-38s %8s s\n' "$outcome" \
 				"${BASH_REMATCH[1]}" "${BASH_REMATCH[4]}"
-		elif ! [[ $line =~ ^\ +Start\ |^Test\ project\ |^Internal\ ctest ]]; then
+		elif ! [[ $line =~ $noise ]]; then
 			printf '%s\n' "$line"
 		fi
 	done
@@ -205,13 +207,13 @@ junit_number() {
 	sed -nE "/<testcase/q; s/^[[:space:]]*$1=\"([0-9]+)\".*/\\1/p" "$2"
 }
 
-# Whether it is the first line or the only one, it says why.
+# What the skipped tests said first.
 skip_reasons() {
 	awk '/<testcase / { name = $0; sub(/.* name="/, "", name); sub(/".*/, "", name)
 			is_skipped = /status="(notrun|skipped)"/ }
 		/<skipped/ { is_skipped = 1 }
 		/<system-out>/ && is_skipped {
-			sub(/.*<system-out>/, ""); sub(/<\/system-out>.*/, "")
+			sub(/.*<system-out>(skipped: )?/, ""); sub(/<\/system-out>.*/, "")
 			printf "    skipped: %s: %s\n", name, $0; is_skipped = 0 }' \
 		"$1" | fold -s -w 60
 }
