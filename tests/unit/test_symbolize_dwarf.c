@@ -225,7 +225,7 @@ static void test_dwarf_indexed_strings_addresses_and_ranges_are_followed(void **
 		buf_append(&f.d->rnglists, "\4\0\4", 3);  /* offset_pair */
 		buf_u8(&f.d->rnglists, DW_RLE_base_address);
 		buf_u64(&f.d->rnglists, UINT64_MAX); /* discarded: */
-		buf_append(&f.d->rnglists, "\4\0\4", 3);
+		buf_append(&f.d->rnglists, "\4\1\4", 3);
 		buf_u8(&f.d->rnglists, DW_RLE_start_length);
 		buf_u64(&f.d->rnglists, UINT64_MAX);
 		buf_uleb(&f.d->rnglists, 4);
@@ -275,6 +275,55 @@ static void test_dwarf_indexed_strings_addresses_and_ranges_are_followed(void **
 		free(ranges.items);
 		end(&f);
 	}
+}
+
+/* (base or address, …): bases, empty entries, and what linkers leave of discarded code. */
+static void test_dwarf_old_ranges_know_bases_and_discarded_code(void **state)
+{
+	static const uint64_t pairs[][2] = {
+		{ 1, 3 },		    /* from the unit's low_pc */
+		{ UINT64_MAX - 1, 5 },	    /* discarded */
+		{ UINT64_MAX, 0x5000 },	    /* a base */
+		{ 4, 6 },
+		{ UINT64_MAX, UINT64_MAX - 1 }, /* a base that was discarded */
+		{ 4, 6 },
+		{ UINT64_MAX, 0 },
+		{ 8, 8 },
+		{ 0, 0 },
+		{ 7, 9 }, /* behind the end */
+	};
+	struct dwarf_ranges ranges = { 0 };
+	struct dwarf_values v = { 0 };
+	struct fixture f;
+
+	begin(&f);
+	dwarf_abbrev(f.d, 1, DW_TAG_compile_unit, 0, DW_AT_low_pc, DW_FORM_addr, DW_AT_ranges,
+		     DW_FORM_data4, 0);
+	buf_u8(&f.d->abbrev, 0);
+	for (size_t i = 0; i < array_size(pairs); i++) {
+		buf_u64(&f.d->ranges, pairs[i][0]);
+		buf_u64(&f.d->ranges, pairs[i][1]);
+	}
+	dwarf_unit_begin(f.d, 3, 0);
+	buf_u8(&f.d->info, 1);
+	buf_u64(&f.d->info, 0x1000);
+	buf_u32(&f.d->info, 0);
+	dwarf_unit_end(f.d);
+	load(&f);
+	read_die(&f, 0, 0, &v);
+	assert_int_equal(dwarf_die_ranges(&f.dwarf, &f.dwarf.units[0], &v, &ranges), 0);
+	assert_int_equal(ranges.n, 3);
+	assert_int_equal(ranges.items[0].lo_vaddr, 0x1001);
+	assert_int_equal(ranges.items[0].hi_vaddr, 0x1003);
+	assert_int_equal(ranges.items[1].lo_vaddr, 0x5004);
+	assert_int_equal(ranges.items[1].hi_vaddr, 0x5006);
+	assert_int_equal(ranges.items[2].lo_vaddr, 8);
+	/* a list that is cut off ends there */
+	v.slots[SLOT_RANGES].u = 9 * 16 + 8;
+	assert_int_equal(dwarf_die_ranges(&f.dwarf, &f.dwarf.units[0], &v, &ranges), 0);
+	assert_int_equal(ranges.n, 0);
+	free(ranges.items);
+	end(&f);
 }
 
 static void test_dwarf_one_range_by_address_or_by_length(void **state)
@@ -391,6 +440,35 @@ static void test_dwarf_unreadable_abbreviations_are_damage_of_their_unit(void **
 	assert_int_equal(dwarf_reader_load(&f.reader, 2), -EBADMSG);
 	assert_int_equal(f.dwarf.stats.n_units_damaged, 1);
 	assert_int_equal(dwarf_reader_load(&f.reader, 0), 0);
+	end(&f);
+}
+
+/* One table is read anew where sizes of forms differ. */
+static void test_dwarf_units_of_different_widths_share_abbreviations(void **state)
+{
+	struct dwarf_values v;
+	struct fixture f;
+
+	begin(&f);
+	dwarf_abbrev(f.d, 1, DW_TAG_compile_unit, 1, DW_AT_producer, DW_FORM_strp, 0);
+	dwarf_abbrev(f.d, 2, DW_TAG_subprogram, 0, DW_AT_name, DW_FORM_string, 0);
+	buf_u8(&f.d->abbrev, 0);
+	for (int i = 0; i < 4; i++) {
+		f.d->is_64 = i % 2;
+		dwarf_unit_begin(f.d, 4, 0);
+		buf_u8(&f.d->info, 1);
+		if (f.d->is_64)
+			buf_u64(&f.d->info, 0);
+		else
+			buf_u32(&f.d->info, 0);
+		buf_append(&f.d->info, "\2name\0\0", 7);
+		dwarf_unit_end(f.d);
+	}
+	load(&f);
+	for (size_t i = 0; i < 4; i++) {
+		read_die(&f, i, 1, &v);
+		assert_string_equal(v.slots[SLOT_NAME].string, "name");
+	}
 	end(&f);
 }
 
@@ -651,9 +729,11 @@ int main(void)
 		cmocka_unit_test(test_dwarf_implicit_constants_are_in_the_abbreviation),
 		cmocka_unit_test(test_dwarf_of_an_attribute_given_twice_the_first_counts),
 		cmocka_unit_test(test_dwarf_indexed_strings_addresses_and_ranges_are_followed),
+		cmocka_unit_test(test_dwarf_old_ranges_know_bases_and_discarded_code),
 		cmocka_unit_test(test_dwarf_one_range_by_address_or_by_length),
 		cmocka_unit_test(test_dwarf_foreign_and_damaged_units_do_not_hide_others),
 		cmocka_unit_test(test_dwarf_unreadable_abbreviations_are_damage_of_their_unit),
+		cmocka_unit_test(test_dwarf_units_of_different_widths_share_abbreviations),
 		cmocka_unit_test(test_dwarf_sparse_abbreviation_codes_are_found),
 		cmocka_unit_test(test_dwarf_reader_specification_goes_before_abstract_origin),
 		cmocka_unit_test(test_dwarf_reader_linkage_name_anywhere_goes_before_a_plain_one),
