@@ -111,12 +111,12 @@ need_packages() {
 
 # --- steps
 
-# Says every 15 s, until killed, what the log says last.
+# Says every 15 s, until killed or left alone, what the log says last.
 watch_log() {
 	local seconds=0
 	local last
 
-	while :; do
+	while kill -0 $$ 2> /dev/null; do
 		sleep 15 > /dev/null 2>&1
 		seconds=$((seconds + 15))
 		last=$(tail -n 5 "$1" | tr -d '\r' | grep -v '^ *$' | tail -n 1) || true
