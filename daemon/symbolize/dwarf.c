@@ -377,19 +377,16 @@ static uint64_t tombstone(const struct dwarf_unit *unit)
 }
 
 /* .debug_ranges (DWARF 4, 2.17.3): pairs; (0,0) ends; (all ones, x) sets the base. */
-static int old_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit, uint64_t off,
-		      struct dwarf_ranges *ranges)
+static int old_ranges(const struct dwarf_unit *unit, struct bytes *b, struct dwarf_ranges *ranges)
 {
-	struct bytes b = dwarf->image->debug[IMAGE_DEBUG_RANGES];
 	uint64_t base = unit->low_pc, dead = tombstone(unit) - 1;
 	int r = 0;
 
-	bytes_seek(&b, off);
 	while (r == 0) {
-		uint64_t lo = bytes_uint(&b, unit->encoding.addr_bytes);
-		uint64_t hi = bytes_uint(&b, unit->encoding.addr_bytes);
+		uint64_t lo = bytes_uint(b, unit->encoding.addr_bytes);
+		uint64_t hi = bytes_uint(b, unit->encoding.addr_bytes);
 
-		if (b.failed || (lo == 0 && hi == 0))
+		if (b->failed || (lo == 0 && hi == 0))
 			break;
 		if (lo == tombstone(unit))
 			base = hi;
@@ -444,7 +441,10 @@ static bool read_rnglist_entry(const struct dwarf *dwarf, const struct dwarf_uni
 		x = bytes_uint(b, n);
 		y = x + bytes_uleb(b);
 		break;
-	default: /* DW_RLE_end_of_list, or nothing we know */
+	case DW_RLE_end_of_list:
+		return false;
+	default: /* damaged; the position stays and tells how much was read */
+		b->failed = true;
 		return false;
 	}
 	*ret_is_range = *ret_is_range && !is_dead && x != tombstone(unit);
@@ -452,17 +452,15 @@ static bool read_rnglist_entry(const struct dwarf *dwarf, const struct dwarf_uni
 	return !b->failed;
 }
 
-static int new_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit, uint64_t off,
+static int new_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit, struct bytes *b,
 		      struct dwarf_ranges *ranges)
 {
-	struct bytes b = dwarf->image->debug[IMAGE_DEBUG_RNGLISTS];
 	uint64_t base = unit->low_pc;
 	struct dwarf_range range;
 	bool is_range;
 	int r = 0;
 
-	bytes_seek(&b, off);
-	while (r == 0 && read_rnglist_entry(dwarf, unit, &b, &base, &range, &is_range))
+	while (r == 0 && read_rnglist_entry(dwarf, unit, b, &base, &range, &is_range))
 		if (is_range)
 			r = add_range(ranges, range.lo_vaddr, range.hi_vaddr);
 	return r;
@@ -471,7 +469,9 @@ static int new_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit, 
 static int listed_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
 			 const struct dwarf_value *v, struct dwarf_ranges *ranges)
 {
-	uint64_t off = v->u;
+	bool is_new = unit->encoding.version >= 5;
+	struct bytes b = dwarf->image->debug[is_new ? IMAGE_DEBUG_RNGLISTS : IMAGE_DEBUG_RANGES];
+	uint64_t off = v->u, n_read, n_made;
 	int r;
 
 	switch (v->form) {
@@ -489,11 +489,15 @@ static int listed_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
 	default:
 		return 0;
 	}
-	if (unit->encoding.version >= 5)
-		r = new_ranges(dwarf, unit, off, ranges);
-	else
-		r = old_ranges(dwarf, unit, off, ranges);
-	return r < 0 ? r : dwarf_spend(dwarf, ranges->n * sizeof(*ranges->items));
+	bytes_seek(&b, off);
+	r = is_new ? new_ranges(dwarf, unit, &b, ranges) : old_ranges(unit, &b, ranges);
+	if (r < 0)
+		return r;
+	n_made = ranges->n * sizeof(*ranges->items);
+	n_read = bytes_off(&b) > off ? bytes_off(&b) - off : 0;
+	if (b.failed)
+		ranges->n = 0;
+	return dwarf_spend(dwarf, n_made > n_read ? n_made : n_read);
 }
 
 int dwarf_die_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,

@@ -112,7 +112,7 @@ bool dwarf_value_reference(const struct dwarf_unit *unit, const struct dwarf_val
 
 /*
  * The code of a DIE: low_pc/high_pc, else DW_AT_ranges; empty if it has none. Replaces what is in
- * ranges. 0, -ENOMEM, -E2BIG; damaged lists end where the damage is.
+ * ranges. 0, -ENOMEM, -E2BIG; of a damaged list nothing is taken.
  */
 must_check int dwarf_die_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
 				const struct dwarf_values *values, struct dwarf_ranges *ranges);

@@ -86,6 +86,7 @@ static int claim(struct unit_frames *uf, uint64_t lo, uint64_t hi, uint32_t node
 				r = insert_interval(uf, at, right);
 				if (r < 0)
 					return r;
+				next += at < next; /* backwards */
 			}
 			previous = &uf->intervals[next - 1];
 		}
@@ -126,8 +127,9 @@ static int add_node(struct unit_frames *uf, const struct dwarf_die *die,
 		.is_subprogram = die->abbrev->tag == DW_TAG_subprogram,
 	};
 	r = dwarf_die_ranges(uf->reader.dwarf, unit, values, &uf->ranges);
+	/* one that runs backwards claims nothing, but takes it from who had it, as in LLVM */
 	for (size_t i = 0; r == 0 && i < uf->ranges.n; i++)
-		if (uf->ranges.items[i].lo_vaddr < uf->ranges.items[i].hi_vaddr)
+		if (uf->ranges.items[i].lo_vaddr != uf->ranges.items[i].hi_vaddr)
 			r = claim(uf, uf->ranges.items[i].lo_vaddr, uf->ranges.items[i].hi_vaddr, node);
 	return r;
 }
