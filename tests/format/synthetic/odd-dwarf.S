@@ -232,6 +232,14 @@ ABBREV_END
 	REFER(.Linlined)
 	.long .Lranges_c
 	.byte 30
+	.uleb128 10			/* ranges that run backwards, here and out of the function */
+	REFER(.Linlined)
+	.long .Lranges_backwards
+	.byte 31
+	.uleb128 10			/* a damaged list: nothing of it counts */
+	REFER(.Linlined)
+	.long .Lranges_damaged
+	.byte 32
 	END_CHILDREN
 	.uleb128 2
 	NAME(c_again)
@@ -309,6 +317,16 @@ ABBREV_END
 	.byte 6				/* empty */
 	.quad .Ld1, .Ld1
 	.byte 0
+.Lranges_backwards:
+	.byte 6
+	.quad .Lc4, .Lc3
+	.byte 6
+	.quad .Lc6, .Lb4
+	.byte 0
+.Lranges_damaged:
+	.byte 6
+	.quad .Lc2, .Lc5
+	.byte 0x42			/* no such kind */
 .Lrnglists_end:
 #else
 	.section .debug_ranges, "", @progbits
@@ -324,6 +342,15 @@ ABBREV_END
 	.quad .Ld1, .Ld1
 	.quad -2, -2			/* dropped */
 	.quad 0, 0
+.Lranges_backwards:
+	.quad -1, 0
+	.quad .Lc4, .Lc3
+	.quad .Lc6, .Lb4
+	.quad 0, 0
+.Lranges_damaged:
+	.quad -1, 0
+	.quad .Lc2, .Lc5
+	.quad .Lc5			/* cut off, if nothing is linked behind it */
 #endif
 
 /* rows */
