@@ -23,7 +23,7 @@ struct dice {
 	uint64_t state;
 };
 
-static uint64_t throw(struct dice *dice)
+static uint64_t throw(struct dice * dice)
 {
 	uint64_t z = dice->state += 0x9e3779b97f4a7c15;
 
@@ -76,10 +76,10 @@ static struct branch_counts make_counts(struct dice *dice, const struct symbols 
 
 		counts.branches[i] = (struct branch_count){ address(dice, s), address(dice, s),
 							    throw(dice) >> (throw(dice) % 64) };
-		counts.ranges[i] = (struct range_count){
-			start, throw(dice) % 2 ? start + throw(dice) % 64 : address(dice, s),
-			throw(dice) % 1000
-		};
+		counts.ranges[i] = (struct range_count){ start,
+							 throw(dice) % 2 ? start + throw(dice) % 64
+									 : address(dice, s),
+							 throw(dice) % 1000 };
 	}
 	branch_counts_normalize(&counts);
 	return counts;

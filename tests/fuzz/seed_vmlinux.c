@@ -116,8 +116,9 @@ static void indexed(const char *directory)
 /* Tables of rewritten text, instructions that decoders disagree about, two sections. */
 static void rewritten(const char *directory)
 {
-	static const uint8_t code[] = { 0xe9, 0, 0, 0, 0, 0xf0, 0x48, 0x01, 0x03, 0xf2, 0x0f, 0,
-					0xf0, 0x66, 0xe9, 0, 0, 0x06, 0xff, 0xe0, 0xe8, 0, 0, 0, 0, 0xc3 };
+	static const uint8_t code[] = { 0xe9, 0,    0,	  0,	0,    0xf0, 0x48, 0x01, 0x03,
+					0xf2, 0x0f, 0,	  0xf0, 0x66, 0xe9, 0,	  0,	0x06,
+					0xff, 0xe0, 0xe8, 0,	0,    0,    0,	  0xc3 };
 	struct example x;
 	unsigned int text, init, data;
 	size_t lines_off;

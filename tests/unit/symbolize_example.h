@@ -26,16 +26,16 @@ struct example {
 };
 
 enum example_abbrev {
-	EXAMPLE_UNIT = 1,     /* name, low_pc addr, high_pc data4, stmt_list */
-	EXAMPLE_FUNCTION,     /* name, low_pc addr, high_pc data4, decl_line; children */
-	EXAMPLE_INLINED,      /* origin ref4, low_pc, high_pc, call_line, discriminator; children */
-	EXAMPLE_ABSTRACT,     /* name, decl_line; no children */
-	EXAMPLE_BLOCK,	      /* nothing; children */
+	EXAMPLE_UNIT = 1, /* name, low_pc addr, high_pc data4, stmt_list */
+	EXAMPLE_FUNCTION, /* name, low_pc addr, high_pc data4, decl_line; children */
+	EXAMPLE_INLINED,  /* origin ref4, low_pc, high_pc, call_line, discriminator; children */
+	EXAMPLE_ABSTRACT, /* name, decl_line; no children */
+	EXAMPLE_BLOCK,	  /* nothing; children */
 	EXAMPLE_FUNCTION_IN_PARTS, /* name, ranges sec_offset, decl_line; children */
 	EXAMPLE_INLINED_IN_PARTS,  /* origin ref4, ranges, call_line, discriminator; children */
 	EXAMPLE_UNIT_IN_PARTS,	   /* name, low_pc addr, ranges sec_offset, stmt_list */
-	EXAMPLE_CLONE,	      /* origin ref4, low_pc addr, high_pc data4; children */
-	EXAMPLE_EMPTY_UNIT,   /* name */
+	EXAMPLE_CLONE,		   /* origin ref4, low_pc addr, high_pc data4; children */
+	EXAMPLE_EMPTY_UNIT,	   /* name */
 	N_EXAMPLE_ABBREVS,
 };
 
@@ -85,8 +85,8 @@ static inline void example_init(struct example *x)
 static inline unsigned int example_text(struct example *x, const char *name, uint64_t vaddr,
 					const void *bytes, size_t n_bytes)
 {
-	unsigned int text = elf_section(&x->elf, name, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR,
-					vaddr);
+	unsigned int text =
+		elf_section(&x->elf, name, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, vaddr);
 
 	buf_append(elf_data(&x->elf, text), bytes, n_bytes);
 	return text;

@@ -41,7 +41,8 @@ static void add_range(struct fixture *f, uint64_t start, uint64_t end, uint64_t 
 
 static void add_branch(struct fixture *f, uint64_t from_vaddr, uint64_t to, uint64_t n)
 {
-	f->branches[f->counts.n_branches++] = (struct branch_count){ from_vaddr, TEXT_VADDR + to, n };
+	f->branches[f->counts.n_branches++] =
+		(struct branch_count){ from_vaddr, TEXT_VADDR + to, n };
 }
 
 static char *text_of(struct profile *profile)
@@ -61,7 +62,8 @@ static char *run(struct fixture *f, enum accumulate_rule rule, struct accumulate
 	char *text;
 
 	branch_counts_normalize(&f->counts);
-	assert_int_equal(accumulate(f->x.symbols, rule, &f->counts, CEILING, &profile, ret_stats), 0);
+	assert_int_equal(accumulate(f->x.symbols, rule, &f->counts, CEILING, &profile, ret_stats),
+			 0);
 	text = text_of(profile);
 	profile_free(profile);
 	return text;
@@ -77,8 +79,9 @@ static void expect(struct fixture *f, enum accumulate_rule rule, const char *exp
 }
 
 /*
- * 16 bytes of NOPs a function: "caller" [0x00, 0x10), which inlines "step" in [0x04, 0x08), "callee"
- * [0x10, 0x20). Lines: 10 up to 0x02, 11 with discriminator 2 up to 0x08, 0 up to 0x0c, 12; callee 20.
+ * 16 bytes of NOPs a function: "caller" [0x00, 0x10), which inlines "step" in [0x04, 0x08),
+ * "callee" [0x10, 0x20). Lines: 10 up to 0x02, 11 with discriminator 2 up to 0x08, 0 up to 0x0c,
+ * 12; callee 20.
  */
 static void example(struct fixture *f)
 {
@@ -119,8 +122,8 @@ static void test_accumulate_body_counts_bytes_in_totals_and_maxima_in_records(vo
 	example(&f);
 	add_range(&f, 0, 5, 10);
 	add_range(&f, 5, 6, 1);
-	/* totals: caller 60 + 2; of these step: 10 + 11 + 1; line 1 at 0x02 has discriminator 1, line 0
-	 * of function at 9 is 65527, and 12 is 3 */
+	/* totals: caller 60 + 2; of these step: 10 + 11 + 1; line 1 at 0x02 has discriminator 1,
+	 * line 0 of function at 9 is 65527, and 12 is 3 */
 	expect(&f, ACCUMULATE_LLVM,
 	       "caller:62:0\n 1: 10\n 2.1: 10\n 3: 0\n 65527: 0\n 1: step:22\n  8.1: 11\n");
 	example_deinit(&f.x);
@@ -158,7 +161,7 @@ static void test_accumulate_calls_give_heads_and_targets(void **state)
 	add_branch(&f, TEXT_VADDR + 1, 0x10, 7); /* from caller's line 1 */
 	add_branch(&f, TEXT_VADDR + 4, 0x10, 2); /* from inlined step */
 	add_branch(&f, VADDR_EXTERNAL, 0x10, 4);
-	add_branch(&f, TEXT_VADDR + 1, 0x11, 100); /* no entry */
+	add_branch(&f, TEXT_VADDR + 1, 0x11, 100);  /* no entry */
 	add_branch(&f, TEXT_VADDR + 0x12, 0x10, 6); /* a loop to the entry counts as well */
 	expect(&f, ACCUMULATE_LLVM,
 	       "callee:15:19\n 0: 6 callee:6\ncaller:0:0\n 1: 7 callee:7\n 1: step:0\n"
@@ -258,8 +261,8 @@ static void walk_body(struct walk *w, const struct covered *c)
 		if (!n)
 			continue;
 		record = locate(w, frames, n, c->n * n_bytes);
-		samples = c->n * discriminator_duplication(frames[n - 1].discriminator,
-							   w->profile->is_fs);
+		samples = c->n *
+			  discriminator_duplication(frames[n - 1].discriminator, w->profile->is_fs);
 		if (samples > record->samples)
 			record->samples = samples;
 	}
@@ -282,8 +285,8 @@ static void walk_branch(struct walk *w, const struct branch_count *b)
 			 0);
 	n = frames_at(w, b->from_vaddr, frames);
 	if (n)
-		assert_int_equal(profile_add_target(w->profile, locate(w, frames, n, 0), callee, b->n),
-				 0);
+		assert_int_equal(
+			profile_add_target(w->profile, locate(w, frames, n, 0), callee, b->n), 0);
 	profile_function(w->profile, callee)->head += b->n;
 }
 
@@ -324,9 +327,16 @@ static char *walk(struct fixture *f)
 /* Instructions of all lengths, undecodable bytes, symbols inside instructions. */
 static void random_text(struct fixture *f, uint64_t *seed)
 {
-	static const char *const insns[] = { "\x90", "\xc3", "\x48\x89\xd8", "\x74\x02",
-					     "\xb8\x01\x90\xc3\x01", "\x0f\x1f\x40\x01",
-					     "\xf3\x90", "\xf0\x48\x01\x03", "\x66\x90", "\x06" };
+	static const char *const insns[] = { "\x90",
+					     "\xc3",
+					     "\x48\x89\xd8",
+					     "\x74\x02",
+					     "\xb8\x01\x90\xc3\x01",
+					     "\x0f\x1f\x40\x01",
+					     "\xf3\x90",
+					     "\xf0\x48\x01\x03",
+					     "\x66\x90",
+					     "\x06" };
 	bool is_wild = example_random(seed, 2);
 	struct buf *b;
 
@@ -337,8 +347,11 @@ static void random_text(struct fixture *f, uint64_t *seed)
 		const char *insn = insns[example_random(seed, array_size(insns) - !is_wild)];
 
 		if (example_random(seed, 8) == 0)
-			elf_symbol(&f->x.elf, (const char *[]){ "f0", "f1", "x" }[example_random(seed, 3)],
-				   f->text, TEXT_VADDR + b->n_bytes + (is_wild ? example_random(seed, 3) : 0));
+			elf_symbol(&f->x.elf,
+				   (const char *[]){ "f0", "f1", "x" }[example_random(seed, 3)],
+				   f->text,
+				   TEXT_VADDR + b->n_bytes +
+					   (is_wild ? example_random(seed, 3) : 0));
 		buf_append(b, insn, strlen(insn));
 	}
 	while (b->n_bytes < SPAN)
@@ -415,8 +428,8 @@ static void random_counts(struct fixture *f, uint64_t *seed)
 			to = functions->ranges[example_random(seed, functions->n_ranges)].lo_vaddr -
 			     TEXT_VADDR;
 		add_branch(f,
-			   example_random(seed, 5) ? TEXT_VADDR + example_random(seed, SPAN) :
-						     VADDR_EXTERNAL,
+			   example_random(seed, 5) ? TEXT_VADDR + example_random(seed, SPAN)
+						   : VADDR_EXTERNAL,
 			   to, example_random(seed, 50));
 	}
 }
@@ -433,8 +446,8 @@ static void test_accumulate_random_images_equal_a_walk_over_instructions(void **
 		begin(&f);
 		random_text(&f, &seed);
 		if (example_random(&seed, 2)) {
-			unsigned int mark = elf_section(&f.x.elf, ".data", SHT_PROGBITS, SHF_ALLOC,
-							0x500000);
+			unsigned int mark =
+				elf_section(&f.x.elf, ".data", SHT_PROGBITS, SHF_ALLOC, 0x500000);
 
 			buf_u8(elf_data(&f.x.elf, mark), 0);
 			elf_symbol(&f.x.elf, "__llvm_fs_discriminator__", mark, 0x500000);
@@ -459,8 +472,7 @@ static void test_accumulate_random_images_equal_a_walk_over_instructions(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-			test_accumulate_body_counts_bytes_in_totals_and_maxima_in_records),
+		cmocka_unit_test(test_accumulate_body_counts_bytes_in_totals_and_maxima_in_records),
 		cmocka_unit_test(test_accumulate_duplicated_code_is_worth_more),
 		cmocka_unit_test(test_accumulate_calls_give_heads_and_targets),
 		cmocka_unit_test(test_accumulate_accurate_leaves_out_line_zero),

@@ -43,8 +43,8 @@ static void compute(struct fixture *f)
 {
 	example_unit_end(&f->x);
 	branch_counts_normalize(&f->counts);
-	assert_int_equal(coverage_compute(&f->counts, &example_load(&f->x)->functions, &f->coverage),
-			 0);
+	assert_int_equal(
+		coverage_compute(&f->counts, &example_load(&f->x)->functions, &f->coverage), 0);
 }
 
 static void end(struct fixture *f)
@@ -164,7 +164,8 @@ static void naive_ranges(struct naive *naive, const struct fixture *f)
 		naive->n[r->start_vaddr - TEXT_VADDR][r->end_vaddr - TEXT_VADDR] += r->n;
 	}
 	for (size_t i = 0; i < f->counts.n_ranges; i++) {
-		const struct function_range *r = functions_find(functions, f->ranges[i].start_vaddr);
+		const struct function_range *r =
+			functions_find(functions, f->ranges[i].start_vaddr);
 
 		for (size_t k = 0; r && k < functions->n_ranges; k++)
 			if (functions->ranges[k].name == r->name)
@@ -246,7 +247,8 @@ static void test_coverage_random_ranges_equal_the_rule_word_by_word(void **state
 	uint64_t seed = 99;
 
 	for (int round = 0; round < 2000; round++) {
-		uint64_t n_functions = example_random(&seed, 10), n_ranges = example_random(&seed, 20);
+		uint64_t n_functions = example_random(&seed, 10),
+			 n_ranges = example_random(&seed, 20);
 		uint64_t span = round % 2 ? 40 : SPAN;
 		struct fixture f;
 

@@ -8,8 +8,8 @@
 #include "symbolize_example.h"
 
 /*
- * Text: 0x00 nop nop je(2) nop ret(5) call(6,5 bytes) nop(11) jmp *%rax(12) nop(14) ud2(15) ret(17);
- * functions: "f" [0, 6), "g" [6, 18). Then two MiB of nops, of "h" from 0x20 on.
+ * Text: 0x00 nop nop je(2) nop ret(5) call(6,5 bytes) nop(11) jmp *%rax(12) nop(14) ud2(15)
+ * ret(17); functions: "f" [0, 6), "g" [6, 18). Then two MiB of nops, of "h" from 0x20 on.
  */
 static const uint8_t code[32] = { 0x90, 0x90, 0x74, 0x00, 0x90, 0xc3, 0xe8, 0,	  0,	0,    0,
 				  0x90, 0xff, 0xe0, 0x90, 0x0f, 0x0b, 0xc3, 0x90, 0x90, 0x90, 0x90,
@@ -79,21 +79,21 @@ struct expectation {
 
 static const struct expectation llvm[] = {
 	{ 0, 5, .is_used = true },
-	{ 0, 2, .is_used = true },				    /* may end at a jcc */
-	{ 5, 5, .is_used = true },				    /* at its own barrier */
-	{ 0, 4, .is_not_on_boundary = true, .is_used = true },	    /* the end is no branch */
-	{ 0, 6, .is_cross = true, .is_bogus = true },		    /* over the ret */
-	{ 4, 2, .is_bogus = true },				    /* backwards */
-	{ 6, 12, .is_bogus = true },				    /* over the call */
-	{ 11, 17, .is_used = true },				    /* over the indirect jump, ud2 */
+	{ 0, 2, .is_used = true },			       /* may end at a jcc */
+	{ 5, 5, .is_used = true },			       /* at its own barrier */
+	{ 0, 4, .is_not_on_boundary = true, .is_used = true }, /* the end is no branch */
+	{ 0, 6, .is_cross = true, .is_bogus = true },	       /* over the ret */
+	{ 4, 2, .is_bogus = true },			       /* backwards */
+	{ 6, 12, .is_bogus = true },			       /* over the call */
+	{ 11, 17, .is_used = true },			       /* over the indirect jump, ud2 */
 	{ 14, 17, .is_used = true },
 	{ 18, 19, .is_not_on_boundary = true, .is_no_function = true, .is_used = true },
 	{ 14, 18, .is_not_on_boundary = true, .is_cross = true, .is_bogus = true },
-	{ 3, 5, .is_external = true, .is_not_on_boundary = true },  /* inside an instruction */
+	{ 3, 5, .is_external = true, .is_not_on_boundary = true }, /* inside an instruction */
 	{ 0, 3, .is_external = true, .is_not_on_boundary = true },
 	{ EXT, 5, .is_external = true, .is_not_on_boundary = true, .is_no_function = true },
 	{ 0, EXT, .is_external = true, .is_not_on_boundary = true },
-	{ 3, 7, .is_external = true },				    /* neither is code */
+	{ 3, 7, .is_external = true }, /* neither is code */
 	{ H, H + H_BYTES - 1, .is_used = true },
 };
 
@@ -210,7 +210,8 @@ static void test_branches_need_a_target_and_lose_foreign_sources(void **state)
 	begin(&f);
 	selection = (struct selection){ f.x.symbols, &f.patches, RANGES_LLVM };
 	f.branches[0] = (struct branch_count){ TEXT_VADDR + 5, TEXT_VADDR, 2 };
-	f.branches[1] = (struct branch_count){ TEXT_VADDR + 7, TEXT_VADDR, 3 }; /* mid-instruction */
+	f.branches[1] =
+		(struct branch_count){ TEXT_VADDR + 7, TEXT_VADDR, 3 }; /* mid-instruction */
 	f.branches[2] = (struct branch_count){ EXT, TEXT_VADDR, 5 };
 	f.branches[3] = (struct branch_count){ TEXT_VADDR, EXT, 7 };
 	f.branches[4] = (struct branch_count){ TEXT_VADDR, TEXT_VADDR + 7, 11 };

@@ -55,7 +55,8 @@ static uint64_t read_die(struct fixture *f, size_t unit, unsigned int index,
 	return die.off;
 }
 
-/* One DIE with DW_AT_decl_line in every form; then DW_AT_call_line 7 to see that the size was right. */
+/* One DIE with DW_AT_decl_line in every form; then DW_AT_call_line 7 to see that the size was
+ * right. */
 static void test_dwarf_every_form_is_read_or_stepped_over(void **state)
 {
 	static const struct {
@@ -130,7 +131,8 @@ static void test_dwarf_every_form_is_read_or_stepped_over(void **state)
 		dwarf_unit_end(f.d);
 		load(&f);
 		read_die(&f, 0, 0, &v);
-		if (dwarf_value_constant(&v.slots[SLOT_DECL_LINE], &value) != forms[i].is_constant ||
+		if (dwarf_value_constant(&v.slots[SLOT_DECL_LINE], &value) !=
+			    forms[i].is_constant ||
 		    value != forms[i].value)
 			fail_msg("form 0x%x gives %llu", forms[i].form, (unsigned long long)value);
 		assert_true(dwarf_value_constant(&v.slots[SLOT_CALL_LINE], &value));
@@ -170,8 +172,8 @@ static void test_dwarf_of_an_attribute_given_twice_the_first_counts(void **state
 	uint64_t line;
 
 	begin(&f);
-	dwarf_abbrev(f.d, 1, DW_TAG_compile_unit, 0, DW_AT_decl_line, DW_FORM_data1, DW_AT_decl_line,
-		     DW_FORM_data1, 0);
+	dwarf_abbrev(f.d, 1, DW_TAG_compile_unit, 0, DW_AT_decl_line, DW_FORM_data1,
+		     DW_AT_decl_line, DW_FORM_data1, 0);
 	buf_u8(&f.d->abbrev, 0);
 	dwarf_unit_begin(f.d, 4, 0);
 	buf_append(&f.d->info, "\1\5\6", 3);
@@ -194,10 +196,10 @@ static void test_dwarf_indexed_strings_addresses_and_ranges_are_followed(void **
 		const struct dwarf_unit *unit;
 
 		begin(&f);
-		dwarf_abbrev(f.d, 1, DW_TAG_compile_unit, 0, DW_AT_name, DW_FORM_strx1, DW_AT_low_pc,
-			     DW_FORM_addrx, DW_AT_ranges, DW_FORM_rnglistx, DW_AT_str_offsets_base,
-			     DW_FORM_sec_offset, DW_AT_addr_base, DW_FORM_sec_offset,
-			     DW_AT_rnglists_base, DW_FORM_sec_offset, 0);
+		dwarf_abbrev(f.d, 1, DW_TAG_compile_unit, 0, DW_AT_name, DW_FORM_strx1,
+			     DW_AT_low_pc, DW_FORM_addrx, DW_AT_ranges, DW_FORM_rnglistx,
+			     DW_AT_str_offsets_base, DW_FORM_sec_offset, DW_AT_addr_base,
+			     DW_FORM_sec_offset, DW_AT_rnglists_base, DW_FORM_sec_offset, 0);
 		buf_u8(&f.d->abbrev, 0);
 		dwarf_string(&f.d->str, "zero");
 		for (uint64_t i = 0; i < 2; i++) { /* a header of one entry's size, then 0 and 5 */
@@ -218,11 +220,11 @@ static void test_dwarf_indexed_strings_addresses_and_ranges_are_followed(void **
 			buf_u64(&f.d->rnglists, 8);
 		else
 			buf_u32(&f.d->rnglists, 4);
-		buf_append(&f.d->rnglists, "\4\1\3", 3);  /* offset_pair: from low_pc */
-		buf_append(&f.d->rnglists, "\3\1\2", 3);  /* startx_length */
-		buf_append(&f.d->rnglists, "\2\0\1", 3);  /* startx_endx */
-		buf_append(&f.d->rnglists, "\1\1", 2);	  /* base_addressx */
-		buf_append(&f.d->rnglists, "\4\0\4", 3);  /* offset_pair */
+		buf_append(&f.d->rnglists, "\4\1\3", 3); /* offset_pair: from low_pc */
+		buf_append(&f.d->rnglists, "\3\1\2", 3); /* startx_length */
+		buf_append(&f.d->rnglists, "\2\0\1", 3); /* startx_endx */
+		buf_append(&f.d->rnglists, "\1\1", 2);	 /* base_addressx */
+		buf_append(&f.d->rnglists, "\4\0\4", 3); /* offset_pair */
 		buf_u8(&f.d->rnglists, DW_RLE_base_address);
 		buf_u64(&f.d->rnglists, UINT64_MAX); /* discarded: */
 		buf_append(&f.d->rnglists, "\4\1\4", 3);
@@ -281,9 +283,9 @@ static void test_dwarf_indexed_strings_addresses_and_ranges_are_followed(void **
 static void test_dwarf_old_ranges_know_bases_and_discarded_code(void **state)
 {
 	static const uint64_t pairs[][2] = {
-		{ 1, 3 },		    /* from the unit's low_pc */
-		{ UINT64_MAX - 1, 5 },	    /* discarded */
-		{ UINT64_MAX, 0x5000 },	    /* a base */
+		{ 1, 3 },		/* from the unit's low_pc */
+		{ UINT64_MAX - 1, 5 },	/* discarded */
+		{ UINT64_MAX, 0x5000 }, /* a base */
 		{ 4, 6 },
 		{ UINT64_MAX, UINT64_MAX - 1 }, /* a base that was discarded */
 		{ 4, 6 },
@@ -346,8 +348,8 @@ static void test_dwarf_one_range_by_address_or_by_length(void **state)
 		struct fixture f;
 
 		begin(&f);
-		dwarf_abbrev(f.d, 1, DW_TAG_compile_unit, 0, DW_AT_low_pc, DW_FORM_addr, DW_AT_high_pc,
-			     cases[i].form, 0);
+		dwarf_abbrev(f.d, 1, DW_TAG_compile_unit, 0, DW_AT_low_pc, DW_FORM_addr,
+			     DW_AT_high_pc, cases[i].form, 0);
 		buf_u8(&f.d->abbrev, 0);
 		dwarf_unit_begin(f.d, 4, 0);
 		buf_u8(&f.d->info, 1);
@@ -484,7 +486,8 @@ static void test_dwarf_sparse_abbreviation_codes_are_found(void **state)
 		dwarf_abbrev(f.d, codes[i], (unsigned int)i + 1, 0, 0);
 	buf_u8(&f.d->abbrev, 0);
 	assert_int_equal(dwarf_abbrevs_read(&abbrevs,
-					    bytes_of(f.d->abbrev.data, f.d->abbrev.n_bytes), encoding),
+					    bytes_of(f.d->abbrev.data, f.d->abbrev.n_bytes),
+					    encoding),
 			 0);
 	assert_int_equal(dwarf_abbrevs_find(&abbrevs, 7)->tag, 1);
 	assert_int_equal(dwarf_abbrevs_find(&abbrevs, 3)->tag, 2); /* the first of two */
@@ -539,7 +542,8 @@ static void begin_references(struct fixture *f)
 	buf_u8(&f->d->info, A_UNIT);
 }
 
-static uint32_t put(struct fixture *f, unsigned int abbrev, const char *name, int64_t ref1, int64_t ref2)
+static uint32_t put(struct fixture *f, unsigned int abbrev, const char *name, int64_t ref1,
+		    int64_t ref2)
 {
 	uint32_t off = (uint32_t)f->d->info.n_bytes;
 

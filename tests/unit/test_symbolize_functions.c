@@ -131,7 +131,7 @@ static void test_functions_entry_is_a_start_with_a_symbol(void **state)
 	struct fixture f;
 
 	begin(&f);
-	add(&f, "one", 0, 0x10);   /* single range, symbol of another name inside */
+	add(&f, "one", 0, 0x10);     /* single range, symbol of another name inside */
 	add(&f, "bare", 0x10, 0x20); /* single range, no symbol */
 	add(&f, "two", 0x20, 0x30);  /* two ranges, one with its symbol */
 	add(&f, "two", 0x30, 0x40);
@@ -226,7 +226,9 @@ static void units(struct fixture *f, const uint64_t (*ranges)[2], size_t n)
 
 static void test_unit_map_gaps_and_borders_are_known(void **state)
 {
-	static const uint64_t ranges[][2] = { { 0x20, 0x30 }, { 0, 0x10 }, { 0x30, 0x40 }, { 8, 8 } };
+	static const uint64_t ranges[][2] = {
+		{ 0x20, 0x30 }, { 0, 0x10 }, { 0x30, 0x40 }, { 8, 8 }
+	};
 	struct fixture f;
 
 	units(&f, ranges, array_size(ranges));

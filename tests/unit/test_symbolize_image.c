@@ -61,7 +61,8 @@ static void test_image_foreign_machine_class_and_garbage_are_refused(void **stat
 	example_init_bare(&x);
 	x.elf.header.e_ident[EI_DATA] = ELFDATA2MSB;
 	assert_int_equal(outcome(&x, &problem), -ENOEXEC);
-	assert_int_equal(image_open_memory("hello, world", 12, &limits, &image, &problem), -ENOEXEC);
+	assert_int_equal(image_open_memory("hello, world", 12, &limits, &image, &problem),
+			 -ENOEXEC);
 	example_init_bare(&x);
 	x.elf.header.e_machine = EM_AARCH64;
 	assert_int_equal(example_open(&x)->machine, IMAGE_AARCH64);
@@ -312,8 +313,9 @@ static void test_image_bad_compression_is_refused_before_memory_is_taken(void **
 
 	compressed(&x, 5000, (1 << 20) + 1);
 	assert_int_equal(outcome(&x, &problem), -E2BIG);
-	assert_string_equal(problem.text, "image: .debug_str: decompressed size 1048577 is above the "
-					  "limit of 1048576");
+	assert_string_equal(problem.text,
+			    "image: .debug_str: decompressed size 1048577 is above the "
+			    "limit of 1048576");
 	compressed(&x, 5000, 1 << 20);
 	assert_int_equal(outcome(&x, &problem), -EBADMSG);
 	assert_string_equal(problem.text, "image: .debug_str: decompressed size 1048576 is beyond "

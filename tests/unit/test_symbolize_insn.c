@@ -17,7 +17,7 @@ enum kind {
 
 struct row {
 	const char *bytes; /* hexadecimal, and more bytes than the instruction has are fine */
-	uint8_t n_bytes; /* 0: no instruction */
+	uint8_t n_bytes;   /* 0: no instruction */
 	enum kind kind;
 	const char *text;
 };

@@ -169,7 +169,8 @@ static size_t libdw_chain(Dwarf_Die *unit, uint64_t vaddr, Dwarf_Die *chain)
 	return n;
 }
 
-static size_t compare_chain(struct fixture *f, struct unit_frames *uf, Dwarf_Die *unit, uint64_t vaddr)
+static size_t compare_chain(struct fixture *f, struct unit_frames *uf, Dwarf_Die *unit,
+			    uint64_t vaddr)
 {
 	Dwarf_Die chain[N_CHAIN_MAX];
 	struct frame frames[N_FRAMES_MAX];
@@ -181,7 +182,8 @@ static size_t compare_chain(struct fixture *f, struct unit_frames *uf, Dwarf_Die
 	for (size_t i = 0; i < n; i++) {
 		Dwarf_Die *die = &chain[n - 1 - i];
 
-		assert_string_equal(names_get(f->symbols->names, frames[i].name).text, name_of(die));
+		assert_string_equal(names_get(f->symbols->names, frames[i].name).text,
+				    name_of(die));
 		if (i + 1 < n)
 			assert_int_equal(frames[i].line_off,
 					 (number_of(&chain[n - 2 - i], DW_AT_call_line) -
@@ -218,8 +220,8 @@ static void test_libdw_has_the_same_inline_chains(void **state)
 		vaddr = r->lo_vaddr + (x >> 8) % (r->hi_vaddr - r->lo_vaddr);
 		found = unit_map_find(&f->symbols->units, vaddr, &hi);
 		assert_true(found != DWARF_NO_UNIT);
-		assert_non_null(dwarf_offdie(f->libdw.dwarf, f->symbols->dwarf.units[found].dies_off,
-					     &unit));
+		assert_non_null(dwarf_offdie(f->libdw.dwarf,
+					     f->symbols->dwarf.units[found].dies_off, &unit));
 		assert_true(is_in_unit(&unit, vaddr));
 		assert_int_equal(unit_frames_load(&uf, found), 0);
 		n = compare_chain(f, &uf, &unit, vaddr);

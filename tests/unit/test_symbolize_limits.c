@@ -43,8 +43,8 @@ static int load(struct fixture *f)
 
 	dwarf_writer_attach(&f->x.dwarf, &f->x.elf);
 	f->x.bytes = elf_finish(&f->x.elf, &f->x.n_bytes);
-	assert_int_equal(image_open_memory(f->x.bytes, f->x.n_bytes, &limits, &f->x.image, &problem),
-			 0);
+	assert_int_equal(
+		image_open_memory(f->x.bytes, f->x.n_bytes, &limits, &f->x.image, &problem), 0);
 	f->start = now();
 	return symbols_new(steal_ptr(f->x.image), &f->x.symbols, &problem);
 }

@@ -53,8 +53,8 @@ static void test_text_decodes_only_the_intervals_that_are_asked_about(void **sta
 /* movabs over the symbol "inside", at which another stream begins. */
 static void test_text_symbol_inside_an_instruction_gives_both_streams(void **state)
 {
-	static const uint8_t code[] = { 0x48, 0xb8, 0x90, 0x90, 0x90, 0xc3, 0x90, 0x90, 0x90, 0x90,
-					0xc3 };
+	static const uint8_t code[] = { 0x48, 0xb8, 0x90, 0x90, 0x90, 0xc3,
+					0x90, 0x90, 0x90, 0x90, 0xc3 };
 	struct fixture f;
 	struct text_sum sum;
 	unsigned int text;
@@ -200,7 +200,9 @@ static void test_text_overlapping_sections_are_left_out(void **state)
 /* Random bytes, many of them real instructions, with symbols anywhere. */
 static void add_random_section(struct fixture *f, const char *name, uint64_t vaddr, uint64_t *seed)
 {
-	static const uint8_t common[] = { 0x90, 0xc3, 0x48, 0xe8, 0xb8, 0x0f, 0x74, 0x06, 0xf0, 0x66 };
+	static const uint8_t common[] = {
+		0x90, 0xc3, 0x48, 0xe8, 0xb8, 0x0f, 0x74, 0x06, 0xf0, 0x66
+	};
 	size_t n = example_random(seed, 200) + 1;
 	unsigned int text = example_text(&f->x, name, vaddr, NULL, 0);
 
@@ -227,9 +229,9 @@ static void naive_decode(const struct image *image, struct naive *naive)
 
 		for (size_t i = s->first_symbol; i < s->first_symbol + s->n_symbols; i++) {
 			int64_t off = (int64_t)(image->symbols[i].vaddr - s->vaddr);
-			int64_t end = i + 1 < s->first_symbol + s->n_symbols ?
-					      (int64_t)(image->symbols[i + 1].vaddr - s->vaddr) :
-					      (int64_t)s->n_bytes;
+			int64_t end = i + 1 < s->first_symbol + s->n_symbols
+					      ? (int64_t)(image->symbols[i + 1].vaddr - s->vaddr)
+					      : (int64_t)s->n_bytes;
 
 			off = off < 0 ? 0 : off;
 			end = end > (int64_t)s->n_bytes ? (int64_t)s->n_bytes : end;
@@ -287,7 +289,8 @@ static void test_text_random_images_equal_a_naive_table(void **state)
 		struct fixture f;
 
 		example_init_bare(&f.x);
-		add_random_section(&f, ".b", TEXT_VADDR + 250 + 150 * example_random(&seed, 2), &seed);
+		add_random_section(&f, ".b", TEXT_VADDR + 250 + 150 * example_random(&seed, 2),
+				   &seed);
 		add_random_section(&f, ".a", TEXT_VADDR, &seed);
 		add_random_section(&f, ".c", TEXT_VADDR + 700, &seed);
 		open_text(&f);

@@ -55,9 +55,9 @@ static void check(struct fixture *f, uint64_t off, const char *expected, uint64_
 
 	assert_int_equal(unit_frames_chain(&f->uf, &location, frames, &n), 0);
 	for (size_t i = 0; i < n; i++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s:%u.%u", i ? " " : "",
-			 names_get(f->uf.names, frames[i].name).text, frames[i].line_off,
-			 frames[i].discriminator);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s:%u.%u",
+			 i ? " " : "", names_get(f->uf.names, frames[i].name).text,
+			 frames[i].line_off, frames[i].discriminator);
 	assert_string_equal(text, expected);
 	assert_int_equal(location.hi_vaddr - TEXT_VADDR, hi);
 }
