@@ -70,31 +70,32 @@ static int insert_interval(struct unit_frames *uf, size_t at, struct frame_inter
 static int claim(struct unit_frames *uf, uint64_t lo, uint64_t hi, uint32_t node)
 {
 	struct frame_interval interval = { lo, hi, node };
-	size_t next = upper_bound(uf, lo);
-	struct frame_interval *previous = next ? &uf->intervals[next - 1] : NULL;
+	size_t next = upper_bound(uf, lo), holder = next - 1;
 
-	if (previous && lo < previous->hi_vaddr) {
-		struct frame_interval right = { hi, previous->hi_vaddr, previous->node };
+	if (next && lo < uf->intervals[holder].hi_vaddr) {
+		struct frame_interval right = uf->intervals[holder];
 
-		if (hi < previous->hi_vaddr) {
+		if (hi < right.hi_vaddr) {
 			size_t at = upper_bound(uf, hi);
 			int r;
 
+			right.lo_vaddr = hi;
 			if (at && uf->intervals[at - 1].lo_vaddr == hi) {
 				uf->intervals[at - 1] = right;
 			} else {
 				r = insert_interval(uf, at, right);
 				if (r < 0)
 					return r;
-				next += at < next; /* backwards */
+				/* one that runs backwards leaves its right part on the left */
+				holder += at <= holder;
+				next += hi < lo;
 			}
-			previous = &uf->intervals[next - 1];
 		}
-		if (lo > previous->lo_vaddr)
-			previous->hi_vaddr = lo;
+		if (lo > uf->intervals[holder].lo_vaddr)
+			uf->intervals[holder].hi_vaddr = lo;
 	}
-	if (previous && previous->lo_vaddr == lo) {
-		*previous = interval;
+	if (next && uf->intervals[holder].lo_vaddr == lo) {
+		uf->intervals[holder] = interval;
 		return 0;
 	}
 	return insert_interval(uf, next, interval);
