@@ -104,6 +104,24 @@ static uint32_t form_bytes(uint16_t form, struct dwarf_encoding e)
 	}
 }
 
+static bool is_leb(uint16_t form)
+{
+	switch (form) {
+	case DW_FORM_udata:
+	case DW_FORM_sdata:
+	case DW_FORM_ref_udata:
+	case DW_FORM_strx:
+	case DW_FORM_addrx:
+	case DW_FORM_loclistx:
+	case DW_FORM_rnglistx:
+	case DW_FORM_GNU_addr_index:
+	case DW_FORM_GNU_str_index:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void dwarf_skip_form(struct bytes *b, uint16_t form, struct dwarf_encoding e)
 {
 	uint32_t n = form_bytes(form, e);
@@ -112,20 +130,11 @@ void dwarf_skip_form(struct bytes *b, uint16_t form, struct dwarf_encoding e)
 		bytes_skip(b, n);
 		return;
 	}
+	if (is_leb(form)) {
+		bytes_skip_leb(b);
+		return;
+	}
 	switch (form) {
-	case DW_FORM_udata:
-	case DW_FORM_ref_udata:
-	case DW_FORM_strx:
-	case DW_FORM_addrx:
-	case DW_FORM_loclistx:
-	case DW_FORM_rnglistx:
-	case DW_FORM_GNU_addr_index:
-	case DW_FORM_GNU_str_index:
-		(void)bytes_uleb(b);
-		break;
-	case DW_FORM_sdata:
-		(void)bytes_sleb(b);
-		break;
 	case DW_FORM_string:
 		(void)bytes_cstr(b);
 		break;
@@ -154,24 +163,6 @@ void dwarf_skip_form(struct bytes *b, uint16_t form, struct dwarf_encoding e)
 	}
 	default:
 		bytes_fail(b);
-	}
-}
-
-static bool is_leb(uint16_t form)
-{
-	switch (form) {
-	case DW_FORM_udata:
-	case DW_FORM_sdata:
-	case DW_FORM_ref_udata:
-	case DW_FORM_strx:
-	case DW_FORM_addrx:
-	case DW_FORM_loclistx:
-	case DW_FORM_rnglistx:
-	case DW_FORM_GNU_addr_index:
-	case DW_FORM_GNU_str_index:
-		return true;
-	default:
-		return false;
 	}
 }
 

@@ -127,7 +127,8 @@ static int index_starts(struct functions *f)
 		if (i == 0 || starts[i].lo_vaddr != starts[i - 1].lo_vaddr)
 			f->starts[f->n_starts++] = starts[i].range;
 	free(starts);
-	return 0;
+	f->entry_answers = calloc(f->n_starts + 1, 1);
+	return f->entry_answers ? 0 : -ENOMEM;
 }
 
 int functions_load(struct functions *functions, struct dwarf *dwarf, struct names *names)
@@ -156,6 +157,7 @@ void functions_deinit(struct functions *functions)
 {
 	free(functions->ranges);
 	free(functions->starts);
+	free(functions->entry_answers);
 	free(functions->first_of_name);
 	*functions = (struct functions){ 0 };
 }
@@ -218,25 +220,39 @@ static bool has_symbol(const struct functions *f, uint64_t lo, uint64_t hi, uint
 	return false;
 }
 
-const struct function_range *functions_entry_at(const struct functions *functions, uint64_t vaddr)
+/* A symbol belongs to the range with the greatest start below it. */
+static bool is_entry(const struct functions *f, size_t start)
+{
+	const struct function_range *range = &f->ranges[f->starts[start]];
+	const struct function_range *first = functions_by_name(f, range->name);
+	uint64_t hi = range->hi_vaddr;
+
+	if (start + 1 < f->n_starts && f->ranges[f->starts[start + 1]].lo_vaddr < hi)
+		hi = f->ranges[f->starts[start + 1]].lo_vaddr;
+	return has_symbol(f, range->lo_vaddr, hi, range->name, first && first->next == FUNCTION_NONE);
+}
+
+enum answer {
+	NOT_ASKED,
+	IS_ENTRY,
+	IS_NO_ENTRY,
+};
+
+const struct function_range *functions_entry_at(struct functions *functions, uint64_t vaddr)
 {
 	size_t i = find_start(functions, vaddr);
-	const struct function_range *range, *first;
-	uint64_t hi;
+	const struct function_range *range;
+	uint8_t *answer;
 
 	if (i == SIZE_MAX)
 		return NULL;
 	range = &functions->ranges[functions->starts[i]];
 	if (range->lo_vaddr != vaddr)
 		return NULL;
-	/* a symbol belongs to the range with the greatest start below it */
-	hi = range->hi_vaddr;
-	if (i + 1 < functions->n_starts && functions->ranges[functions->starts[i + 1]].lo_vaddr < hi)
-		hi = functions->ranges[functions->starts[i + 1]].lo_vaddr;
-	first = functions_by_name(functions, range->name);
-	if (!has_symbol(functions, vaddr, hi, range->name, first && first->next == FUNCTION_NONE))
-		return NULL;
-	return range;
+	answer = &functions->entry_answers[i];
+	if (*answer == NOT_ASKED)
+		*answer = is_entry(functions, i) ? IS_ENTRY : IS_NO_ENTRY;
+	return *answer == IS_ENTRY ? range : NULL;
 }
 
 size_t function_canonical_bytes(const char *name, size_t n_bytes)

@@ -29,6 +29,7 @@ struct functions {
 	size_t n_ranges, ranges_capacity;
 	uint32_t *starts; /* n_starts indices of ranges: the first one at each address, by address */
 	size_t n_starts;
+	uint8_t *entry_answers; /* by start: what functions_entry_at() found out, once */
 	uint32_t *first_of_name; /* by name: index of its first range, or FUNCTION_NONE */
 	uint32_t n_names;
 	const struct image *image; /* borrowed */
@@ -58,7 +59,7 @@ static inline const struct function_range *functions_next(const struct functions
  * only one or a symbol of the function's name points into it (so a split-off cold part is no entry).
  * The range, or NULL.
  */
-const struct function_range *functions_entry_at(const struct functions *functions, uint64_t vaddr);
+const struct function_range *functions_entry_at(struct functions *functions, uint64_t vaddr);
 
 /*
  * Bytes of the name that remain without the suffixes ".llvm.N" and ".part.N", as

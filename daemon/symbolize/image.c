@@ -412,6 +412,8 @@ static int map_file(int fd, void **ret_map, size_t *ret_n_bytes)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
 	if (!S_ISREG(st.st_mode) || pread(fd, magic, sizeof(magic), 0) != (ssize_t)sizeof(magic) ||
 	    memcmp(magic, ELFMAG, SELFMAG) != 0)
 		return 0;
@@ -435,7 +437,7 @@ int image_open(int fd, const struct image_limits *limits, struct image **ret_ima
 	r = map_file(fd, &file->map, &file->n_map_bytes);
 	if (r < 0) {
 		free(file);
-		return problem_set(problem, r, "image: cannot map: %s", strerror(-r));
+		return problem_set(problem, r, "image: cannot read: %s", strerror(-r));
 	}
 	file->elf = file->map ? elf_memory(file->map, file->n_map_bytes) : dwelf_elf_begin(fd);
 	if (!file->elf) {

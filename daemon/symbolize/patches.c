@@ -93,6 +93,25 @@ static int compare_sites(const void *a, const void *b)
 	return (x->lo_vaddr > y->lo_vaddr) - (x->lo_vaddr < y->lo_vaddr);
 }
 
+/* Alternatives may be listed several times for one place, with several lengths. */
+static void merge_sites(struct patches *patches)
+{
+	size_t n_kept = 0;
+
+	if (patches->n_sites)
+		qsort(patches->sites, patches->n_sites, sizeof(*patches->sites), compare_sites);
+	for (size_t i = 0; i < patches->n_sites; i++) {
+		struct patch_site site = patches->sites[i];
+		struct patch_site *last = n_kept ? &patches->sites[n_kept - 1] : NULL;
+
+		if (!last || site.lo_vaddr >= last->hi_vaddr)
+			patches->sites[n_kept++] = site;
+		else if (site.hi_vaddr > last->hi_vaddr)
+			last->hi_vaddr = site.hi_vaddr;
+	}
+	patches->n_sites = n_kept;
+}
+
 int patches_load(struct patches *patches, const struct image *image)
 {
 	int r = 0;
@@ -106,8 +125,7 @@ int patches_load(struct patches *patches, const struct image *image)
 		patches_deinit(patches);
 		return r;
 	}
-	if (patches->n_sites)
-		qsort(patches->sites, patches->n_sites, sizeof(*patches->sites), compare_sites);
+	merge_sites(patches);
 	return 0;
 }
 
@@ -129,9 +147,5 @@ const struct patch_site *patches_find(const struct patches *patches, uint64_t va
 		else
 			hi = mid;
 	}
-	/* sites are at most 255 bytes long and hardly overlap: the nearest few decide */
-	for (size_t i = lo; i > 0 && vaddr - patches->sites[i - 1].lo_vaddr < 256; i--)
-		if (vaddr < patches->sites[i - 1].hi_vaddr)
-			return &patches->sites[i - 1];
-	return NULL;
+	return lo && vaddr < patches->sites[lo - 1].hi_vaddr ? &patches->sites[lo - 1] : NULL;
 }

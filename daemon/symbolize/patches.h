@@ -20,7 +20,7 @@ struct patch_site {
 };
 
 struct patches {
-	struct patch_site *sites; /* n_sites, ascending by lo; may touch or overlap */
+	struct patch_site *sites; /* n_sites, ascending, disjoint */
 	size_t n_sites, capacity;
 };
 

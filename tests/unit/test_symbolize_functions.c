@@ -39,14 +39,14 @@ static void symbol(struct fixture *f, const char *name, uint64_t off)
 	elf_symbol(&f->x.elf, name, f->text, TEXT_VADDR + off);
 }
 
-static const char *name_at(const struct functions *functions, uint64_t off)
+static const char *name_at(struct functions *functions, uint64_t off)
 {
 	const struct function_range *r = functions_find(functions, TEXT_VADDR + off);
 
 	return r ? names_get(functions->names, r->name).text : "";
 }
 
-static bool is_entry(const struct functions *functions, uint64_t off)
+static bool is_entry(struct functions *functions, uint64_t off)
 {
 	return functions_entry_at(functions, TEXT_VADDR + off) != NULL;
 }

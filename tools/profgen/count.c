@@ -125,6 +125,22 @@ static void format_build_id(const uint8_t *id, size_t n_bytes, char *text, size_
 		snprintf(text + 2 * i, 3, "%02x", id[i]);
 }
 
+/* No --allow-mismatch makes sense of another machine's addresses. */
+static int check_arch(const struct count *count, const struct recording *rec, const char *name,
+		      struct problem *problem)
+{
+	static const char *const names[] = {
+		[IMAGE_X86_64] = "x86_64",
+		[IMAGE_AARCH64] = "aarch64",
+	};
+	const char *theirs = recording_arch(rec), *ours = names[count->symbols->image->machine];
+
+	if (!*theirs || strcmp(theirs, ours) == 0)
+		return 0;
+	return problem_set(problem, COUNT_E_MISMATCH, "%s: recorded on %s, the vmlinux is for %s", name,
+			   theirs, ours);
+}
+
 /* Compares as far as both sides know their kernel. *is_checked stays false if they do not. */
 static int check_build_id(struct count *count, const struct recording *rec, const char *name,
 			  bool *is_checked, struct problem *problem)
@@ -250,7 +266,9 @@ int count_add(struct count *count, int fd, const char *name, struct problem *pro
 	if (r < 0)
 		return problem_set(problem, r, "%s: %.300s", name,
 				   reason.text[0] ? reason.text : strerror(-r));
-	r = check_build_id(count, rec, name, &is_checked, problem);
+	r = check_arch(count, rec, name, problem);
+	if (r == 0)
+		r = check_build_id(count, rec, name, &is_checked, problem);
 	if (r == 0) {
 		r = drain(count, rec, name, &is_checked, &reason);
 		if (r == COUNT_E_MISMATCH)
@@ -259,7 +277,9 @@ int count_add(struct count *count, int fd, const char *name, struct problem *pro
 			problem_set(problem, r, "%s: %.300s", name,
 				    reason.text[0] ? reason.text : strerror(-r));
 	}
-	if (r == 0) /* a stream tells its build ids at the end */
+	if (r == 0) /* a stream tells who it is at the end */
+		r = check_arch(count, rec, name, problem);
+	if (r == 0)
 		r = check_build_id(count, rec, name, &is_checked, problem);
 	recording_stats(rec, &stats);
 	add_stats(&count->totals.recordings, &stats);

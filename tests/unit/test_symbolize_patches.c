@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sites that the kernel rewrites, and load bases: both from symbols of the image. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include "elf_writer.h"
+#include "symbolize/load_base.h"
+#include "symbolize/patches.h"
+
+#define TEXT 0x1000
+#define TABLES 0x2000
+
+struct fixture {
+	struct elf_writer w;
+	unsigned int tables; /* section */
+	uint8_t *file;
+	struct image *image;
+};
+
+static void begin(struct fixture *x, uint16_t machine)
+{
+	/* at 0x1000 nop5, at 0x1005 jmp rel32, at 0x100a jmp rel8, at 0x100c 0x06: no instruction */
+	static const uint8_t code[] = { 0x0f, 0x1f, 0x44, 0, 0, 0xe9, 0, 0, 0, 0, 0xeb, 0, 0x06, 0xc3 };
+	unsigned int text;
+
+	*x = (struct fixture){ 0 };
+	elf_writer_init(&x->w, machine);
+	elf_segment(&x->w, PT_LOAD, PF_R | PF_X, TEXT);
+	text = elf_section(&x->w, ".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, TEXT);
+	buf_append(elf_data(&x->w, text), code, sizeof(code));
+	elf_symbol(&x->w, "_text", text, TEXT);
+	elf_symbol(&x->w, "_stext", text, TEXT + 5);
+	x->tables = elf_section(&x->w, ".rodata", SHT_PROGBITS, SHF_ALLOC, TABLES);
+}
+
+/* An entry that begins with the offset to site and goes on with n_bytes of tail. */
+static void entry(struct fixture *x, uint64_t site, const void *tail, size_t n_bytes)
+{
+	struct buf *b = elf_data(&x->w, x->tables);
+
+	buf_u32(b, (uint32_t)(site - (TABLES + b->n_bytes)));
+	buf_append(b, tail, n_bytes);
+}
+
+static void mark(struct fixture *x, const char *name)
+{
+	elf_symbol(&x->w, name, x->tables, TABLES + elf_data(&x->w, x->tables)->n_bytes);
+}
+
+static void open_image(struct fixture *x)
+{
+	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
+	struct problem problem = { "" };
+	size_t n_bytes;
+
+	x->file = elf_finish(&x->w, &n_bytes);
+	assert_int_equal(image_open_memory(x->file, n_bytes, &limits, &x->image, &problem), 0);
+}
+
+static void end(struct fixture *x)
+{
+	image_free(x->image);
+	free(x->file);
+	elf_writer_deinit(&x->w);
+}
+
+static void test_patches_each_table_gives_its_sites(void **state)
+{
+	static const uint8_t zeros[16];
+	static const uint8_t alternative[10] = { [8] = 4, [9] = 3 }; /* u8 lengths at 12 and 13 */
+	struct patches patches;
+	struct fixture x;
+
+	begin(&x, EM_X86_64);
+	mark(&x, "__start___jump_table");
+	entry(&x, TEXT + 5, zeros, 12);
+	mark(&x, "__stop___jump_table");
+	mark(&x, "__alt_instructions");
+	entry(&x, TEXT, alternative, sizeof(alternative));
+	mark(&x, "__alt_instructions_end");
+	mark(&x, "__return_sites");
+	entry(&x, TEXT + 10, NULL, 0);
+	entry(&x, TEXT + 12, NULL, 0); /* no instruction: no site */
+	entry(&x, 0x900000, NULL, 0);  /* not in text: no site */
+	mark(&x, "__return_sites_end");
+	open_image(&x);
+	assert_int_equal(patches_load(&patches, x.image), 0);
+	assert_int_equal(patches.n_sites, 3);
+	assert_int_equal(patches.sites[0].lo_vaddr, TEXT);
+	assert_int_equal(patches.sites[0].hi_vaddr, TEXT + 4);
+	assert_int_equal(patches.sites[1].lo_vaddr, TEXT + 5);
+	assert_int_equal(patches.sites[1].hi_vaddr, TEXT + 10);
+	assert_int_equal(patches.sites[2].lo_vaddr, TEXT + 10);
+	assert_int_equal(patches.sites[2].hi_vaddr, TEXT + 12);
+	patches_deinit(&patches);
+	end(&x);
+}
+
+static void test_patches_find_is_exact_at_the_borders(void **state)
+{
+	struct patch_site sites[] = { { 100, 110 }, { 110, 365 }, { 1000, 1001 } };
+	const struct patches patches = { .sites = sites, .n_sites = 3 };
+
+	assert_null(patches_find(&patches, 99));
+	assert_ptr_equal(patches_find(&patches, 100), &sites[0]);
+	assert_ptr_equal(patches_find(&patches, 109), &sites[0]);
+	assert_ptr_equal(patches_find(&patches, 110), &sites[1]);
+	assert_ptr_equal(patches_find(&patches, 364), &sites[1]);
+	assert_null(patches_find(&patches, 365));
+	assert_ptr_equal(patches_find(&patches, 1000), &sites[2]);
+	assert_null(patches_find(&patches, 1001));
+}
+
+static void test_patches_one_place_listed_twice_is_one_site(void **state)
+{
+	static const uint8_t longer[10] = { [8] = 7 }, shorter[10] = { [8] = 2 };
+	struct patches patches;
+	struct fixture x;
+
+	begin(&x, EM_X86_64);
+	mark(&x, "__alt_instructions");
+	entry(&x, TEXT + 5, shorter, sizeof(shorter));
+	entry(&x, TEXT, shorter, sizeof(shorter));
+	entry(&x, TEXT, longer, sizeof(longer));
+	mark(&x, "__alt_instructions_end");
+	open_image(&x);
+	assert_int_equal(patches_load(&patches, x.image), 0);
+	assert_int_equal(patches.n_sites, 1);
+	assert_int_equal(patches.sites[0].lo_vaddr, TEXT);
+	assert_int_equal(patches.sites[0].hi_vaddr, TEXT + 7);
+	patches_deinit(&patches);
+	end(&x);
+}
+
+static void test_patches_damaged_tables_give_no_sites(void **state)
+{
+	struct patches patches;
+	struct fixture x;
+
+	begin(&x, EM_X86_64);
+	/* no end */
+	mark(&x, "__start___jump_table");
+	entry(&x, TEXT, NULL, 0);
+	/* an end before the start, and one behind the section */
+	mark(&x, "__retpoline_sites_end");
+	elf_symbol(&x.w, "__retpoline_sites", x.tables, TABLES + 64);
+	mark(&x, "__return_sites");
+	elf_symbol(&x.w, "__return_sites_end", x.tables, TABLES + 4096);
+	open_image(&x);
+	assert_int_equal(patches_load(&patches, x.image), 0);
+	assert_int_equal(patches.n_sites, 0);
+	patches_deinit(&patches);
+	end(&x);
+}
+
+static void test_patches_other_machine_has_none(void **state)
+{
+	struct patches patches;
+	struct fixture x;
+
+	begin(&x, EM_AARCH64);
+	mark(&x, "__return_sites");
+	entry(&x, TEXT, NULL, 0);
+	mark(&x, "__return_sites_end");
+	open_image(&x);
+	assert_int_equal(patches_load(&patches, x.image), 0);
+	assert_int_equal(patches.n_sites, 0);
+	end(&x);
+}
+
+static void test_load_base_one_symbol_on_both_sides(void **state)
+{
+	struct fixture x;
+
+	begin(&x, EM_X86_64);
+	open_image(&x);
+	assert_int_equal(x.image->preferred_base, TEXT);
+	/* _text is where the image begins, _stext 5 bytes further */
+	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_text", 0x7000, 0x9000), 0x9000);
+	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_stext", 0x7000, 0x9000), 0x8ffb);
+	/* no symbol named, none of that name, or its address hidden: as llvm-profgen does */
+	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]", 0x7000, 0x9000), 0x7000);
+	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_etext", 0x7000, 0x9000), 0x7000);
+	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_text", 0x7000, 0), 0x7000);
+	assert_int_equal(load_base_from_map(x.image, "vmlinux", 0x7000, 0x9000), 0x7000);
+	end(&x);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_patches_each_table_gives_its_sites),
+		cmocka_unit_test(test_patches_find_is_exact_at_the_borders),
+		cmocka_unit_test(test_patches_one_place_listed_twice_is_one_site),
+		cmocka_unit_test(test_patches_damaged_tables_give_no_sites),
+		cmocka_unit_test(test_patches_other_machine_has_none),
+		cmocka_unit_test(test_load_base_one_symbol_on_both_sides),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
