@@ -417,7 +417,8 @@ static void report_stats(struct conversion *c)
 		stats_json(&c->stats, &buf);
 	else if (c->arguments->stats == STATS_TEXT)
 		stats_text(&c->stats, &buf);
-	fwrite(buf.data, 1, buf.n_bytes, stderr);
+	if (buf.n_bytes)
+		fwrite(buf.data, 1, buf.n_bytes, stderr);
 	buf_deinit(&buf);
 }
 
