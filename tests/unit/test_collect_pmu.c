@@ -301,6 +301,8 @@ static void test_pmu_this_machine_is_read(void **state)
 	struct problem problem;
 	struct machine machine;
 
+	if (access("/sys/devices/system/cpu/online", R_OK) != 0)
+		skip(); /* a bare chroot */
 	assert_int_equal(machine_read("/sys", "", false, &machine, &problem), 0);
 	assert_true(cpus_count(&machine.online) > 0);
 	machine_deinit(&machine);
