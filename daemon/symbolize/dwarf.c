@@ -135,7 +135,7 @@ int dwarf_init(struct dwarf *dwarf, const struct image *image)
 			r = read_unit_die(dwarf, &unit, &scratch);
 		if (r == 0)
 			dwarf->units[dwarf->n_units++] = unit;
-		dwarf_walked(dwarf, &unit);
+		dwarf_walked(dwarf, unit.end_off - unit.off);
 	}
 	dwarf_abbrevs_deinit(&scratch.abbrevs);
 	free(scratch.ranges.items);
@@ -170,13 +170,13 @@ int dwarf_spend(struct dwarf *dwarf, uint64_t n_bytes)
 
 #define WALK_BYTES (1u << 20)
 
-void dwarf_walked(struct dwarf *dwarf, const struct dwarf_unit *unit)
+void dwarf_walked(struct dwarf *dwarf, uint64_t n_bytes)
 {
-	/* a new walk begins at a lower offset */
-	if (unit->end_off >= dwarf->forgotten_off && unit->end_off - dwarf->forgotten_off < WALK_BYTES)
+	dwarf->walked_bytes += n_bytes;
+	if (dwarf->walked_bytes < WALK_BYTES)
 		return;
-	image_forget_debug(dwarf->image);
-	dwarf->forgotten_off = unit->end_off;
+	image_forget(dwarf->image);
+	dwarf->walked_bytes = 0;
 }
 
 void dwarf_count_damage(struct dwarf *dwarf, const struct dwarf_unit *unit, const char *what)

@@ -65,7 +65,7 @@ struct dwarf {
 	struct dwarf_unit_range *unit_ranges; /* n_unit_ranges, in order of units */
 	size_t n_unit_ranges, unit_ranges_capacity;
 	uint64_t work_left;     /* of the current pass, dwarf_spend() */
-	uint64_t forgotten_off; /* where in .debug_info dwarf_walked() last let go */
+	uint64_t walked_bytes;  /* since dwarf_walked() last let go */
 	struct dwarf_stats stats;
 	struct problem first_damage; /* of the first damaged unit */
 };
@@ -120,10 +120,10 @@ must_check int dwarf_die_ranges(struct dwarf *dwarf, const struct dwarf_unit *un
 /* The unit whose DIEs hold the offset, or DWARF_NO_UNIT. */
 size_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t off);
 /*
- * To be called while walking over units: lets go of what was read of the file whenever a MiB of
- * .debug_info lies behind, so that a walk over all of it needs little memory.
+ * To be called while walking over units, with the bytes of the file that were passed: lets go of them
+ * whenever there are enough, so that a walk over all units needs little memory.
  */
-void dwarf_walked(struct dwarf *dwarf, const struct dwarf_unit *unit);
+void dwarf_walked(struct dwarf *dwarf, uint64_t n_bytes);
 /* Notes that a unit could not be read. */
 void dwarf_count_damage(struct dwarf *dwarf, const struct dwarf_unit *unit, const char *what);
 

@@ -66,7 +66,7 @@ static int scan_unit(struct functions *f, struct dwarf_reader *reader, size_t un
 	}
 	if (cursor.b.failed)
 		dwarf_count_damage(reader->dwarf, cursor.unit, "damaged entries");
-	dwarf_walked(reader->dwarf, cursor.unit);
+	dwarf_walked(reader->dwarf, cursor.unit->end_off - cursor.unit->off);
 	return r;
 }
 

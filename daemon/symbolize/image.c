@@ -506,30 +506,11 @@ struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t 
 	return bytes_of(NULL, 0);
 }
 
-static void forget(const struct image *image, const void *bytes, size_t n_bytes)
+void image_forget(const struct image *image)
 {
-	const struct image_file *file = image->file;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), lo, hi;
-
-	/* what is not in our read-only mapping (unpacked sections, say) would be lost for good */
-	if (!file->map || (const char *)bytes < (const char *)file->map ||
-	    (size_t)((const char *)bytes - (const char *)file->map) > file->n_map_bytes)
-		return;
-	lo = (size_t)((const char *)bytes - (const char *)file->map);
-	hi = lo + n_bytes < lo || lo + n_bytes > file->n_map_bytes ? file->n_map_bytes : lo + n_bytes;
-	lo = lo / page * page;
-	hi = (hi + page - 1) / page * page;
-	if (lo < hi)
-		madvise((char *)file->map + lo, hi - lo, MADV_DONTNEED);
-}
-
-void image_forget_debug(const struct image *image)
-{
-	for (int i = 0; i < N_IMAGE_DEBUG; i++) {
-		const struct bytes *b = &image->debug[i];
-
-		forget(image, b->start, (size_t)(b->end - b->start));
-	}
+	/* our mapping is read-only: nothing in it can be lost */
+	if (image->file->map)
+		madvise(image->file->map, image->file->n_map_bytes, MADV_DONTNEED);
 }
 
 const char *image_symbol_name(const struct image *image, const struct image_symbol *symbol)

@@ -99,10 +99,11 @@ bool image_find_by_name(const struct image *image, const char *name, uint64_t *r
 /* The n_bytes that the file has for [vaddr, vaddr + n_bytes), from one loaded section; else empty. */
 struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t n_bytes);
 /*
- * Says that the debug sections are not needed for now: pages of a mapped file leave the process's
- * memory, and come back from the page cache when they are read again.
+ * Says that what was read of the file is not needed for now: pages of a mapped file leave the
+ * process's memory, and come back from the page cache when they are read again. A file that was
+ * unpacked into memory stays.
  */
-void image_forget_debug(const struct image *image);
+void image_forget(const struct image *image);
 /* First symbol of the section's slice at or above vaddr; index into image.symbols. */
 size_t image_find_symbol(const struct image *image, const struct image_section *section,
 			 uint64_t vaddr);

@@ -321,6 +321,7 @@ int lines_load(struct lines *lines, struct dwarf *dwarf, const struct dwarf_unit
 	if (!unit->has_stmt_list)
 		return 0;
 	is_whole = read_header(dwarf->image->debug[IMAGE_DEBUG_LINE], unit, &m.header, &program);
+	dwarf_walked(dwarf, (uint64_t)(program.end - program.start));
 	r = dwarf_spend(dwarf, (uint64_t)(program.end - program.start));
 	if (r == 0)
 		r = is_whole ? run_program(&m, &program) : -EBADMSG;

@@ -184,7 +184,7 @@ int unit_frames_load(struct unit_frames *uf, size_t unit)
 
 	uf->n_nodes = uf->n_intervals = 0;
 	uf->lines.n_rows = uf->lines.n_sequences = 0;
-	dwarf_walked(dwarf, &dwarf->units[unit]);
+	dwarf_walked(dwarf, dwarf->units[unit].end_off - dwarf->units[unit].off);
 	r = dwarf_reader_load(&uf->reader, unit);
 	if (r == -EBADMSG)
 		return 0;

@@ -299,7 +299,7 @@ static void test_image_compressed_debug_sections_of_a_file_are_unpacked(void **s
 	assert_int_equal(image_open(fd, &limits, &image, &problem), 0);
 	close(fd);
 	assert_int_equal(bytes_left(&image->debug[IMAGE_DEBUG_STR]), 5001);
-	image_forget_debug(image);
+	image_forget(image);
 	assert_int_equal(image->debug[IMAGE_DEBUG_STR].start[5000], 'x');
 	image_free(image);
 	example_deinit(&x);
