@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include "counters_inside.h"
 
-#define BLOCK_MAGIC 0x31746e756f436641ull /* "AfCount1" */
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
 static bool is_slot_number(size_t n)
@@ -33,70 +32,86 @@ static size_t block_bytes(size_t n_slots)
 	return (n_bytes + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
 }
 
-/* Private zeroed memory, in huge pages where the kernel gives them: slots are hit at random. */
-static struct block *map_block(size_t n_bytes)
+int block_shape_of(const struct counters_config *config, struct block_shape *ret_shape)
 {
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
-	void *block = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
-
-	if (block == MAP_FAILED)
-		return NULL;
-	if (n_bytes >= HUGE_PAGE_BYTES)
-		(void)madvise(block, n_bytes, MADV_HUGEPAGE);
-	return block;
-}
-
-static void view_block(struct counters *counters, struct block *block)
-{
-	struct slot *slots = (struct slot *)((char *)block + HEADER_BYTES);
-
-	counters->block = block;
-	counters->edges = table_of(slots, block->n_edge_slots, &block->n_edges);
-	counters->ranges =
-		table_of(slots + block->n_edge_slots, block->n_range_slots, &block->n_ranges);
-}
-
-int counters_new(const struct counters_config *config, struct counters **ret_counters)
-{
-	size_t n_edge_slots, n_range_slots, n_bytes;
-	struct counters *counters;
-	struct block *block;
+	struct block_shape shape;
 
 	if (!is_slot_number(config->n_edge_slots) || !is_slot_number(config->n_range_slots))
 		return -EINVAL;
-	n_edge_slots = round_up_slots(config->n_edge_slots);
-	n_range_slots = round_up_slots(config->n_range_slots);
-	n_bytes = block_bytes(n_edge_slots + n_range_slots);
-	counters = calloc(1, sizeof(*counters));
-	if (!counters)
-		return -ENOMEM;
-	block = map_block(n_bytes);
-	if (!block) {
-		free(counters);
-		return -ENOMEM;
-	}
+	shape.n_edge_slots = round_up_slots(config->n_edge_slots);
+	shape.n_range_slots = round_up_slots(config->n_range_slots);
+	shape.n_bytes = block_bytes(shape.n_edge_slots + shape.n_range_slots);
+	*ret_shape = shape;
+	return 0;
+}
+
+void block_advise(void *block, size_t n_bytes)
+{
+	if (n_bytes >= HUGE_PAGE_BYTES)
+		(void)madvise(block, n_bytes, MADV_HUGEPAGE);
+}
+
+void block_init(struct block *block, const struct block_shape *shape, enum chain_rule chain)
+{
 	*block = (struct block){
 		.magic = BLOCK_MAGIC,
-		.n_bytes = n_bytes,
-		.chain = config->chain,
-		.n_edge_slots = n_edge_slots,
-		.n_range_slots = n_range_slots,
+		.version = BLOCK_VERSION,
+		.n_header_bytes = sizeof(*block),
+		.n_bytes = shape->n_bytes,
+		.chain = chain,
+		.n_edge_slots = shape->n_edge_slots,
+		.n_range_slots = shape->n_range_slots,
 	};
+}
+
+int counters_wrap(struct block *block, const struct block_shape *shape,
+		  const struct counters_config *config, struct counters **ret_counters)
+{
+	struct slot *slots = (struct slot *)((char *)block + HEADER_BYTES);
+	struct counters *counters = calloc(1, sizeof(*counters));
+
+	if (!counters)
+		return -ENOMEM;
 	*counters = (struct counters){
+		.block = block,
+		.n_bytes = shape->n_bytes,
+		.edges = table_of(slots, shape->n_edge_slots, &block->n_edges),
+		.ranges = table_of(slots + shape->n_edge_slots, shape->n_range_slots,
+				   &block->n_ranges),
 		.chain = config->chain,
 		.classify = config->classify,
 		.context = config->context,
 	};
-	view_block(counters, block);
 	*ret_counters = counters;
 	return 0;
+}
+
+int counters_new(const struct counters_config *config, struct counters **ret_counters)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	struct block_shape shape;
+	void *block;
+	int r;
+
+	r = block_shape_of(config, &shape);
+	if (r < 0)
+		return r;
+	block = mmap(NULL, shape.n_bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+	if (block == MAP_FAILED)
+		return -ENOMEM;
+	block_advise(block, shape.n_bytes);
+	block_init(block, &shape, config->chain);
+	r = counters_wrap(block, &shape, config, ret_counters);
+	if (r < 0)
+		munmap(block, shape.n_bytes);
+	return r;
 }
 
 void counters_free(struct counters *counters)
 {
 	if (!counters)
 		return;
-	munmap(counters->block, counters->block->n_bytes);
+	munmap(counters->block, counters->n_bytes);
 	free(counters);
 }
 
@@ -116,9 +131,9 @@ struct counters_fill counters_fill(const struct counters *counters)
 
 	return (struct counters_fill){
 		.n_edges = block->n_edges,
-		.n_edge_slots = block->n_edge_slots,
+		.n_edge_slots = counters->edges.n_slots,
 		.n_ranges = block->n_ranges,
-		.n_range_slots = block->n_range_slots,
+		.n_range_slots = counters->ranges.n_slots,
 	};
 }
 
@@ -127,13 +142,22 @@ const struct counters_totals *counters_totals(const struct counters *counters)
 	return &counters->block->totals;
 }
 
+void *counters_note(struct counters *counters)
+{
+	return counters->block->note;
+}
+
+static void clear_table(const struct table *table)
+{
+	memset(table->slots, 0, table->n_slots * sizeof(struct slot));
+	*table->n_used = 0;
+}
+
 void counters_reset(struct counters *counters)
 {
-	struct block *block = counters->block;
-
-	memset(counters->edges.slots, 0, block->n_edge_slots * sizeof(struct slot));
-	memset(counters->ranges.slots, 0, block->n_range_slots * sizeof(struct slot));
-	block->n_edges = 0;
-	block->n_ranges = 0;
-	block->totals = (struct counters_totals){ 0 };
+	block_begin(counters->block, TASK_RESET);
+	clear_table(&counters->edges);
+	clear_table(&counters->ranges);
+	counters->block->totals = (struct counters_totals){ 0 };
+	block_end(counters->block);
 }

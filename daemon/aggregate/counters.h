@@ -142,8 +142,16 @@ const struct counters_totals *counters_totals(const struct counters *counters);
  */
 must_check int counters_merge(struct counters *dst, const struct counters *src);
 
-/* Forgets everything that was counted. */
+/* Forgets everything that was counted; not the note. */
 void counters_reset(struct counters *counters);
+
+/*
+ * Room for what its owner must not forget either, such as what was lost and rejected so far: zeros
+ * at first, COUNTERS_NOTE_BYTES, aligned to 8. It goes with the counters from process to process
+ * (counters_fd.h), and nobody checks it on the way.
+ */
+#define COUNTERS_NOTE_BYTES 2048u
+void *counters_note(struct counters *counters);
 
 /*
  * The counts in link-time addresses, normalized; window_vaddr is the one of offset 0. Branches are

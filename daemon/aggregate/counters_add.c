@@ -80,7 +80,7 @@ static inline uint32_t window_off(struct window window, uint64_t ip)
 	return (uint32_t)off & -(uint32_t)(off < window.n_bytes);
 }
 
-static uint64_t classify_edge(const struct counters *counters, uint64_t key)
+uint64_t edge_class(const struct counters *counters, uint64_t key)
 {
 	uint32_t from_off = key_first(key), to_off = key_second(key);
 	uint8_t good = counters->classify(counters->context, from_off, to_off);
@@ -99,7 +99,7 @@ static struct slot *find_edge(struct counters *counters, uint64_t key)
 	struct slot *slot = table_probe(&counters->edges, key);
 
 	if (slot && slot->key != key)
-		table_insert(&counters->edges, slot, key, classify_edge(counters, key));
+		table_insert(&counters->edges, slot, key, edge_class(counters, key));
 	return slot;
 }
 
@@ -309,7 +309,8 @@ static bool take_weight(struct counters_totals *totals, uint64_t weight, size_t 
 void counters_add_stack(struct counters *counters, uint64_t window_ip,
 			const struct branch_entry *entries, size_t n_entries, uint64_t weight)
 {
-	struct counters_totals *totals = &counters->block->totals;
+	struct block *block = counters->block;
+	struct counters_totals *totals = &block->totals;
 	struct window window = window_at(window_ip);
 	struct walk walk = {
 		.n_entries = n_entries,
@@ -318,10 +319,19 @@ void counters_add_stack(struct counters *counters, uint64_t window_ip,
 	};
 	struct batch batch;
 
+	block->stack = (struct stack_task){
+		.n_entries = n_entries,
+		.weight = weight,
+		.n_pairs = totals->n_pairs,
+		.pairs_weight = totals->pairs_weight,
+	};
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	block_begin(block, TASK_STACK);
 	if (unlikely(!take_weight(totals, weight, n_entries))) {
 		totals->n_removed[REMOVED_OVERFLOW] += n_entries;
 		walk.n_removed = n_entries;
 		total_stack(totals, &walk);
+		block_end(block);
 		return;
 	}
 	if (counters->chain == CHAIN_CUT && is_repeated(window, entries, n_entries)) {
@@ -340,4 +350,5 @@ void counters_add_stack(struct counters *counters, uint64_t window_ip,
 			count_batch(counters, &batch, entries + first, n, CHAIN_CUT, &walk);
 	}
 	total_stack(totals, &walk);
+	block_end(block);
 }

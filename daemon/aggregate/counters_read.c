@@ -28,14 +28,15 @@ static int merge_keys(const struct table *dst, const struct table *src)
 	return 0;
 }
 
-/* After merge_keys(): every key is there. */
+/* After merge_keys(): every key is there, unless src is shared and was changed meanwhile. */
 static void merge_counts(const struct table *dst, const struct table *src)
 {
 	for (size_t i = 0; i < src->n_slots; i++) {
-		const struct slot *from = &src->slots[i];
+		const struct slot from = src->slots[i];
+		struct slot *to = from.value & COUNT_MAX ? table_probe(dst, from.key) : NULL;
 
-		if (from->value & COUNT_MAX)
-			table_probe(dst, from->key)->value += from->value & COUNT_MAX;
+		if (to)
+			to->value += from.value & COUNT_MAX;
 	}
 }
 
@@ -49,6 +50,20 @@ static void merge_totals(struct counters_totals *dst, const struct counters_tota
 		to[i] += from[i];
 }
 
+static int merge_tables(struct counters *dst, const struct counters *src)
+{
+	int r = merge_keys(&dst->edges, &src->edges);
+
+	if (r == 0)
+		r = merge_keys(&dst->ranges, &src->ranges);
+	if (r != 0)
+		return r;
+	merge_counts(&dst->edges, &src->edges);
+	merge_counts(&dst->ranges, &src->ranges);
+	merge_totals(&dst->block->totals, &src->block->totals);
+	return 0;
+}
+
 int counters_merge(struct counters *dst, const struct counters *src)
 {
 	int r;
@@ -57,15 +72,10 @@ int counters_merge(struct counters *dst, const struct counters *src)
 		return -EINVAL;
 	if (src->block->totals.added_weight > COUNT_MAX - dst->block->totals.added_weight)
 		return COUNTERS_E_FULL;
-	r = merge_keys(&dst->edges, &src->edges);
-	if (r == 0)
-		r = merge_keys(&dst->ranges, &src->ranges);
-	if (r)
-		return r;
-	merge_counts(&dst->edges, &src->edges);
-	merge_counts(&dst->ranges, &src->ranges);
-	merge_totals(&dst->block->totals, &src->block->totals);
-	return 0;
+	block_begin(dst->block, TASK_MERGE);
+	r = merge_tables(dst, src);
+	block_end(dst->block);
+	return r;
 }
 
 static uint64_t vaddr_of(uint32_t off, uint64_t window_vaddr)
@@ -73,12 +83,23 @@ static uint64_t vaddr_of(uint32_t off, uint64_t window_vaddr)
 	return off == OFF_EXTERNAL ? VADDR_EXTERNAL : window_vaddr + off;
 }
 
+/*
+ * Keys of a table, slot 0 included. A descriptor may be shared, so who else has it may have written
+ * a number that is not so: then fewer items are listed, none behind the last.
+ */
+static size_t n_items_max(const struct table *table)
+{
+	uint64_t n_used = *table->n_used;
+
+	return n_used < table->n_slots ? (size_t)n_used + 1 : table->n_slots;
+}
+
 static size_t list_branches(const struct table *table, uint64_t window_vaddr,
-			    struct branch_count *branches)
+			    struct branch_count *branches, size_t n_max)
 {
 	size_t n = 0;
 
-	for (size_t i = 1; i < table->n_slots; i++) {
+	for (size_t i = 1; i < table->n_slots && n < n_max; i++) {
 		const struct slot *slot = &table->slots[i];
 		uint64_t key = key_as_counted(slot->key, slot->value);
 
@@ -94,11 +115,11 @@ static size_t list_branches(const struct table *table, uint64_t window_vaddr,
 }
 
 static size_t list_ranges(const struct table *table, uint64_t window_vaddr,
-			  struct range_count *ranges)
+			  struct range_count *ranges, size_t n_max)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < table->n_slots; i++) {
+	for (size_t i = 0; i < table->n_slots && n < n_max; i++) {
 		const struct slot *slot = &table->slots[i];
 
 		if (!slot->value)
@@ -115,16 +136,19 @@ static size_t list_ranges(const struct table *table, uint64_t window_vaddr,
 int counters_snapshot(const struct counters *counters, uint64_t window_vaddr,
 		      struct branch_counts *ret)
 {
+	const size_t n_branches_max = n_items_max(&counters->edges);
+	const size_t n_ranges_max = n_items_max(&counters->ranges);
 	struct branch_counts counts = { 0 };
 
-	counts.branches = calloc(counters->block->n_edges + 1, sizeof(*counts.branches));
-	counts.ranges = calloc(counters->block->n_ranges + 1, sizeof(*counts.ranges));
+	counts.branches = calloc(n_branches_max, sizeof(*counts.branches));
+	counts.ranges = calloc(n_ranges_max, sizeof(*counts.ranges));
 	if (!counts.branches || !counts.ranges) {
 		branch_counts_deinit(&counts);
 		return -ENOMEM;
 	}
-	counts.n_branches = list_branches(&counters->edges, window_vaddr, counts.branches);
-	counts.n_ranges = list_ranges(&counters->ranges, window_vaddr, counts.ranges);
+	counts.n_branches =
+		list_branches(&counters->edges, window_vaddr, counts.branches, n_branches_max);
+	counts.n_ranges = list_ranges(&counters->ranges, window_vaddr, counts.ranges, n_ranges_max);
 	branch_counts_normalize(&counts);
 	*ret = counts;
 	return 0;
@@ -148,6 +172,8 @@ static const char *find_unbalanced(const struct counters_totals *totals)
 		return "entries are not kept and removed ones";
 	if (totals->n_kept != totals->n_pairs + sum_of(totals->n_cut, N_CUT))
 		return "kept entries are not pairs and cuts";
+	if (totals->added_weight > COUNT_MAX)
+		return "more was added than a count can hold";
 	return NULL;
 }
 
@@ -159,7 +185,7 @@ static const char *find_miscounted(const struct counters *counters)
 
 	if (totals->kept_weight != edges.kept)
 		return "kept entries are not what the edge table counts";
-	if (totals->pairs_weight != ranges.counted || ranges.kept)
+	if (totals->pairs_weight != ranges.counted || ranges.bits)
 		return "pairs are not what the range table counts";
 	if (edges.counted > totals->added_weight)
 		return "the edge table counts more than was added";
@@ -167,6 +193,8 @@ static const char *find_miscounted(const struct counters *counters)
 		return "a table's fill is not its number of keys";
 	if (!edges.is_findable || !ranges.is_findable)
 		return "a key stands where no search finds it";
+	if (!edges.is_clean || !ranges.is_clean)
+		return "an empty slot counts something";
 	return NULL;
 }
 

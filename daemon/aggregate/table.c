@@ -39,20 +39,33 @@ void table_insert(const struct table *table, struct slot *slot, uint64_t key, ui
 	++*table->n_used;
 }
 
+static uint64_t add_saturated(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
 struct table_audit table_audit(const struct table *table)
 {
-	struct table_audit audit = { .is_findable = !table->slots[0].key };
+	struct table_audit audit = {
+		.is_findable = !table->slots[0].key,
+		.is_clean = !(table->slots[0].value & VALUE_BITS),
+	};
 
 	for (size_t i = 0; i < table->n_slots; i++) {
 		const struct slot *slot = &table->slots[i];
 		uint64_t count = slot->value & COUNT_MAX;
 
-		audit.counted += count;
-		if (!slot->key)
+		audit.counted = add_saturated(audit.counted, count);
+		audit.bits |= slot->value & VALUE_BITS;
+		if (!slot->key) {
+			audit.is_clean &= i == 0 || !slot->value;
 			continue;
+		}
 		audit.n_used++;
 		if (key_as_counted(slot->key, slot->value))
-			audit.kept += count;
+			audit.kept = add_saturated(audit.kept, count);
 		if (table_probe(table, slot->key) != slot)
 			audit.is_findable = false;
 	}

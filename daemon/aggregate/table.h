@@ -53,9 +53,11 @@ void table_insert(const struct table *table, struct slot *slot, uint64_t key, ui
 /* What can be said of a whole table. */
 struct table_audit {
 	uint64_t n_used;
-	uint64_t counted; /* sum of counts */
-	uint64_t kept;	  /* of them, where a half other than an external one stands */
+	uint64_t counted; /* sum of counts; UINT64_MAX: more */
+	uint64_t kept;	  /* of them, where a half other than an external one stands; likewise */
+	uint64_t bits;	  /* all VALUE_* bits together */
 	bool is_findable; /* each key is where a search finds it */
+	bool is_clean;	  /* empty slots are zero, and slot 0 has no VALUE_* bits */
 };
 
 struct table_audit table_audit(const struct table *table);
