@@ -26,7 +26,9 @@ static inline struct bytes bytes_of(const void *data, size_t n_bytes)
 {
 	const uint8_t *start = data ? data : (const void *)"";
 
-	return (struct bytes){ .start = start, .pos = start, .end = data ? start + n_bytes : start };
+	return (struct bytes){ .start = start,
+			       .pos = start,
+			       .end = data ? start + n_bytes : start };
 }
 
 static inline size_t bytes_left(const struct bytes *b)

@@ -4,9 +4,10 @@
 /*
  * Attributes and the two idioms of ownership.
  *
- * Errors, everywhere: 0 is success; a negative value is -errno, unexpected, and goes up untouched; a
- * positive value is MODULE_E_X, a documented condition of that one function which its caller handles
- * and never forwards. Out parameters come last, are named ret_* and stay untouched on failure.
+ * Errors, everywhere: 0 is success; a negative value is -errno, unexpected, and goes up untouched;
+ * a positive value is MODULE_E_X, a documented condition of that one function which its caller
+ * handles and never forwards. Out parameters come last, are named ret_* and stay untouched on
+ * failure.
  */
 
 #include <stddef.h>

@@ -209,8 +209,8 @@ static int add_body(struct work *w, uint64_t lo, uint64_t hi, uint64_t n)
 	record = leaf_record(w, &r);
 	if (!record)
 		return r;
-	samples = saturating_mul(n, discriminator_duplication(leaf->discriminator,
-							      w->profile->is_fs));
+	samples = saturating_mul(n,
+				 discriminator_duplication(leaf->discriminator, w->profile->is_fs));
 	if (samples > record->samples)
 		record->samples = samples;
 	return 0;
@@ -270,7 +270,8 @@ static int answer_all(struct work *w)
 
 /* finishing */
 
-/* A line that calls ran at least as often as its calls; of top-level functions only, as LLVM does. */
+/* A line that calls ran at least as often as its calls; of top-level functions only, as LLVM does.
+ */
 static void raise_to_targets(struct profile *profile)
 {
 	for (size_t i = 0; i < profile->n_functions; i++) {

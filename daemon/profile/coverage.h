@@ -4,10 +4,9 @@
 /*
  * From overlapping ranges to disjoint ones with the sum of their counts.
  *
- * Functions that were entered are covered whole, with a count of 0 where no range passed: a line that
- * was not executed while its function was hot is worth a record.
- * Rules, with their quirks: llvm-profgen 19.1, ProfileGenerator.cpp, preprocessRangeCounter() and
- * findDisjointRanges().
+ * Functions that were entered are covered whole, with a count of 0 where no range passed: a line
+ * that was not executed while its function was hot is worth a record. Rules, with their quirks:
+ * llvm-profgen 19.1, ProfileGenerator.cpp, preprocessRangeCounter() and findDisjointRanges().
  */
 
 #include <stddef.h>

@@ -2,8 +2,8 @@
 #include "ranges.h"
 
 /*
- * Whether the address is an instruction of the image. One inside a rewritten site counts as the start
- * of that site: what runs there is not what the file has, but it is the same place.
+ * Whether the address is an instruction of the image. One inside a rewritten site counts as the
+ * start of that site: what runs there is not what the file has, but it is the same place.
  */
 static bool resolve(const struct selection *s, uint64_t *vaddr, bool *ret_is_patched)
 {
@@ -47,8 +47,8 @@ static bool is_passable(const struct selection *s, uint64_t start, uint64_t end,
 struct verdict {
 	bool is_start_code, is_end_code;
 	bool is_end_branch;
-	bool is_end_patched;	 /* inside a rewritten site */
-	bool is_barrier_patched; /* passes a barrier that was rewritten */
+	bool is_end_patched;		       /* inside a rewritten site */
+	bool is_barrier_patched;	       /* passes a barrier that was rewritten */
 	const struct function_range *function; /* of start */
 	bool is_cross;
 	bool is_bogus; /* both sides code, but no fall-through */
@@ -64,8 +64,9 @@ static struct verdict judge(const struct selection *s, struct range_count *pair)
 	uint64_t start = pair->start_vaddr, end = pair->end_vaddr;
 
 	v.is_end_branch = v.is_end_code && text_is_branch(s->symbols->text, end);
-	v.is_end_patched = is_start_moved || is_end_moved ||
-			   (v.is_end_code && s->rule == RANGES_ACCURATE && patches_find(s->patches, end));
+	v.is_end_patched =
+		is_start_moved || is_end_moved ||
+		(v.is_end_code && s->rule == RANGES_ACCURATE && patches_find(s->patches, end));
 	v.function = functions_find(&s->symbols->functions, start);
 	v.is_cross = v.function && end >= v.function->hi_vaddr;
 	v.is_bogus = v.is_start_code && v.is_end_code &&
@@ -115,8 +116,8 @@ static bool is_credible(const struct selection *s, const struct verdict *v,
 		health->n_patched_end += range->n;
 	} else if (!v->is_end_branch) {
 		health->n_interrupted += range->n;
-		range->end_vaddr = text_previous_insn(s->symbols->text, range->end_vaddr,
-						      range->start_vaddr);
+		range->end_vaddr =
+			text_previous_insn(s->symbols->text, range->end_vaddr, range->start_vaddr);
 	}
 	return range->end_vaddr != UINT64_MAX;
 }

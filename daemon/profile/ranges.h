@@ -33,22 +33,25 @@ struct range_health {
 	uint64_t n_no_function;	    /* start lies in no function */
 	uint64_t n_cross_function;  /* end lies behind the function that start is in */
 	uint64_t n_bogus;	    /* end below start, or a barrier between them */
-	uint64_t n_bogus_no_function; /* of these in no function: llvm-profgen does not warn of them */
-	uint64_t n_used;	    /* counted as ranges */
+	uint64_t n_bogus_no_function; /* of these in no function: llvm-profgen does not warn of them
+				       */
+	uint64_t n_used;	      /* counted as ranges */
 	/* RANGES_ACCURATE only: where it differs from RANGES_LLVM */
-	uint64_t n_too_long;	 /* dropped */
+	uint64_t n_too_long;	  /* dropped */
 	uint64_t n_dropped_cross; /* dropped: n_cross_function of those that are not bogus */
-	uint64_t n_interrupted;	 /* ended before the instruction that was interrupted */
-	uint64_t n_patched_end;	 /* an end inside a rewritten site, moved to its start */
-	uint64_t n_patched_barrier; /* used, though across a barrier of the file: it was rewritten */
+	uint64_t n_interrupted;	  /* ended before the instruction that was interrupted */
+	uint64_t n_patched_end;	  /* an end inside a rewritten site, moved to its start */
+	uint64_t
+		n_patched_barrier; /* used, though across a barrier of the file: it was rewritten */
 };
 
 /* Weighted counts of branches. */
 struct branch_health {
-	uint64_t n_branches; /* all */
-	uint64_t n_no_target; /* dropped: the target is no instruction of the image */
+	uint64_t n_branches;	    /* all */
+	uint64_t n_no_target;	    /* dropped: the target is no instruction of the image */
 	uint64_t n_external_source; /* of those kept: the source lies outside the image's code */
-	uint64_t n_patched;	 /* RANGES_ACCURATE: an end inside a rewritten site, moved to its start */
+	uint64_t
+		n_patched; /* RANGES_ACCURATE: an end inside a rewritten site, moved to its start */
 };
 
 /* Longest range that RANGES_ACCURATE believes (google/autofdo, sample_reader.cc). */
@@ -68,8 +71,8 @@ void ranges_select(const struct selection *selection, struct branch_counts *coun
 		   struct range_health *ret_health);
 
 /*
- * Replaces counts->branches by those that arrive at an instruction of the image, normalized; a source
- * that is none becomes VADDR_EXTERNAL.
+ * Replaces counts->branches by those that arrive at an instruction of the image, normalized; a
+ * source that is none becomes VADDR_EXTERNAL.
  */
 void branches_select(const struct selection *selection, struct branch_counts *counts,
 		     struct branch_health *ret_health);

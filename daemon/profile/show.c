@@ -236,7 +236,8 @@ void show_json(const struct profile *profile, const struct show_figures *figures
 	add_u64(root, "max_samples", s->max, &error);
 	add_u64(root, "max_head", s->max_head, &error);
 	add(root, "density", json_object_new_double(figures->density), &error);
-	add(root, "verdict", json_object_new_string(verdict_name(figures->verdict.verdict)), &error);
+	add(root, "verdict", json_object_new_string(verdict_name(figures->verdict.verdict)),
+	    &error);
 	add(root, "reason", json_object_new_string(figures->verdict.reason), &error);
 	add(root, "is_flow_sensitive", json_object_new_boolean(profile->is_fs), &error);
 	add(root, "has_md5_names", json_object_new_boolean(profile->is_md5), &error);

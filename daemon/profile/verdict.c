@@ -35,7 +35,8 @@ struct verdict_result verdict_judge(const struct verdict_input *input,
 		return result(VERDICT_THIN, "density %.1f of %.0f: take %.1f times the samples",
 			      input->density, limits->min_density,
 			      limits->min_density / input->density);
-	return result(VERDICT_FIT, "density %.1f, %.0f is enough", input->density, limits->min_density);
+	return result(VERDICT_FIT, "density %.1f, %.0f is enough", input->density,
+		      limits->min_density);
 }
 
 const char *verdict_name(enum verdict verdict)

@@ -6,9 +6,8 @@
  *
  * The rule, in this order:
  *	unfit	there are no samples, or more than max_lost of them were lost, or more than
- *		max_invalid of the ranges between branches were rejected: something is wrong, and more
- *		of the same would not help
- *	thin	the density is below min_density: more samples would help
+ *		max_invalid of the ranges between branches were rejected: something is wrong, and
+ *more of the same would not help thin	the density is below min_density: more samples would help
  *	fit	otherwise
  * Shares are of 1. A share that is not known (an old file, a dump) is not judged.
  */
@@ -38,9 +37,9 @@ struct verdict_limits {
 };
 
 /*
- * min_density is llvm-profgen's (ProfileGenerator.cpp, ProfileDensityThreshold). Loss is random, so a
- * fifth hurts little, half means that rings are far too small. Healthy recordings reject 1 to
- * 2 % of their ranges in compatible mode; a wrong vmlinux rejects most.
+ * min_density is llvm-profgen's (ProfileGenerator.cpp, ProfileDensityThreshold). Loss is random, so
+ * a fifth hurts little, half means that rings are far too small. Healthy recordings reject 1 to 2 %
+ * of their ranges in compatible mode; a wrong vmlinux rejects most.
  */
 #define VERDICT_LIMITS_DEFAULT { .min_density = 50, .max_lost = 0.5, .max_invalid = 0.25 }
 

@@ -4,8 +4,8 @@
 /*
  * What is inside a raw DWARF discriminator.
  *
- * Flow-sensitive images use all 32 bits as they are. Otherwise three prefix-coded numbers follow each
- * other: base discriminator, duplication factor (how often the code was copied, so how much a
+ * Flow-sensitive images use all 32 bits as they are. Otherwise three prefix-coded numbers follow
+ * each other: base discriminator, duplication factor (how often the code was copied, so how much a
  * count is worth), copy identifier.
  * Source: LLVM 19.1, llvm/include/llvm/IR/DebugInfoMetadata.h (DILocation::getBaseDiscriminator…),
  * llvm/include/llvm/Support/Discriminator.h, llvm/include/llvm/IR/PseudoProbe.h.

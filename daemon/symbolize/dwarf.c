@@ -68,9 +68,10 @@ static int add_unit_ranges(struct dwarf *dwarf, const struct dwarf_ranges *range
 
 		if (r < 0)
 			return r;
-		dwarf->unit_ranges[dwarf->n_unit_ranges++] = (struct dwarf_unit_range){
-			ranges->items[i].lo_vaddr, ranges->items[i].hi_vaddr, (uint32_t)dwarf->n_units
-		};
+		dwarf->unit_ranges[dwarf->n_unit_ranges++] =
+			(struct dwarf_unit_range){ ranges->items[i].lo_vaddr,
+						   ranges->items[i].hi_vaddr,
+						   (uint32_t)dwarf->n_units };
 	}
 	return 0;
 }
@@ -130,7 +131,8 @@ int dwarf_init(struct dwarf *dwarf, const struct image *image)
 			dwarf->stats.n_units_skipped++;
 			continue;
 		}
-		r = array_push_room(dwarf->units, dwarf->n_units, dwarf->units_capacity, N_UNITS_MAX);
+		r = array_push_room(dwarf->units, dwarf->n_units, dwarf->units_capacity,
+				    N_UNITS_MAX);
 		if (r == 0)
 			r = read_unit_die(dwarf, &unit, &scratch);
 		if (r == 0)
@@ -182,7 +184,8 @@ void dwarf_walked(struct dwarf *dwarf, uint64_t n_bytes)
 void dwarf_count_damage(struct dwarf *dwarf, const struct dwarf_unit *unit, const char *what)
 {
 	if (dwarf->stats.n_units_damaged++ == 0)
-		problem_set(&dwarf->first_damage, 0, "dwarf: unit at 0x%" PRIx64 ": %s", unit->off, what);
+		problem_set(&dwarf->first_damage, 0, "dwarf: unit at 0x%" PRIx64 ": %s", unit->off,
+			    what);
 }
 
 size_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t off)
@@ -216,8 +219,8 @@ static bool read_indexed(struct bytes section, uint64_t base, uint64_t index, un
 	return !section.failed;
 }
 
-static bool indexed_address(const struct dwarf *dwarf, const struct dwarf_unit *unit, uint64_t index,
-			    uint64_t *ret_vaddr)
+static bool indexed_address(const struct dwarf *dwarf, const struct dwarf_unit *unit,
+			    uint64_t index, uint64_t *ret_vaddr)
 {
 	return read_indexed(dwarf->image->debug[IMAGE_DEBUG_ADDR], unit->addr_base, index,
 			    unit->encoding.addr_bytes, ret_vaddr);
@@ -343,7 +346,8 @@ static struct dwarf_value read_value(struct bytes *b, uint16_t form, int64_t imp
 	case DW_FORM_indirect: {
 		uint64_t inner = bytes_uleb(b);
 
-		if (inner == DW_FORM_indirect || inner == DW_FORM_implicit_const || inner > UINT16_MAX) {
+		if (inner == DW_FORM_indirect || inner == DW_FORM_implicit_const ||
+		    inner > UINT16_MAX) {
 			bytes_fail(b);
 			return v;
 		}
@@ -397,8 +401,8 @@ static int old_ranges(const struct dwarf_unit *unit, struct bytes *b, struct dwa
 }
 
 /*
- * One entry of .debug_rnglists (DWARF 5, 7.25). Indices that point nowhere count as address 0, which
- * no image has code at.
+ * One entry of .debug_rnglists (DWARF 5, 7.25). Indices that point nowhere count as address 0,
+ * which no image has code at.
  */
 static bool read_rnglist_entry(const struct dwarf *dwarf, const struct dwarf_unit *unit,
 			       struct bytes *b, uint64_t *base, struct dwarf_range *ret_range,
@@ -477,8 +481,8 @@ static int listed_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
 	switch (v->form) {
 	case DW_FORM_rnglistx:
 		/* the table holds offsets from itself */
-		if (!read_indexed(dwarf->image->debug[IMAGE_DEBUG_RNGLISTS], unit->rnglists_base, v->u,
-				  unit->encoding.off_bytes, &off) ||
+		if (!read_indexed(dwarf->image->debug[IMAGE_DEBUG_RNGLISTS], unit->rnglists_base,
+				  v->u, unit->encoding.off_bytes, &off) ||
 		    __builtin_add_overflow(off, unit->rnglists_base, &off))
 			return 0;
 		break;
@@ -507,7 +511,8 @@ int dwarf_die_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
 	uint64_t lo, hi;
 
 	ranges->n = 0;
-	if (dwarf_value_address(dwarf, unit, &values->slots[SLOT_LOW_PC], &lo) && lo != tombstone(unit)) {
+	if (dwarf_value_address(dwarf, unit, &values->slots[SLOT_LOW_PC], &lo) &&
+	    lo != tombstone(unit)) {
 		if (dwarf_value_address(dwarf, unit, high, &hi))
 			return add_range(ranges, lo, hi);
 		if (dwarf_value_constant(high, &hi))
@@ -567,7 +572,8 @@ void dwarf_read(struct dwarf_cursor *cursor, const struct dwarf_die *die,
 			dwarf_skip_form(&cursor->b, spec->form, cursor->unit->encoding);
 			continue;
 		}
-		v = read_value(&cursor->b, spec->form, spec->implicit_const, cursor->unit->encoding);
+		v = read_value(&cursor->b, spec->form, spec->implicit_const,
+			       cursor->unit->encoding);
 		/* of an attribute given twice the first counts */
 		if (!ret_values->slots[spec->slot].form)
 			ret_values->slots[spec->slot] = v;

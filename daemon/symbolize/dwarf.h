@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Reading .debug_info (DWARF 2 to 5, 32- and 64-bit, no split units): units, DIEs, and the values of
- * the few attributes that a profile needs.
+ * Reading .debug_info (DWARF 2 to 5, 32- and 64-bit, no split units): units, DIEs, and the values
+ * of the few attributes that a profile needs.
  *
  * Why not libdw's DIE functions: a profile needs every subprogram of the image by name, that is one
- * pass over all of .debug_info, and libdw parses each attribute of each DIE on the way; and its line
- * tables cannot hold flow-sensitive discriminators (24 bits, elfutils 0.188). Damaged input
+ * pass over all of .debug_info, and libdw parses each attribute of each DIE on the way; and its
+ * line tables cannot hold flow-sensitive discriminators (24 bits, elfutils 0.188). Damaged input
  * never fails a whole file: a unit that cannot be read is left out and counted.
  *
  * Meaning of attributes: as LLVM 19.1 reads them, llvm/lib/DebugInfo/DWARF/DWARFDie.cpp.
@@ -25,7 +25,8 @@
 
 struct dwarf_value {
 	uint16_t form; /* 0: the DIE has no such attribute */
-	uint64_t u;    /* constant, address, index or offset; of a block or string in place its offset */
+	uint64_t u; /* constant, address, index or offset; of a block or string in place its offset
+		     */
 	const char *string; /* of DW_FORM_string */
 };
 
@@ -64,8 +65,8 @@ struct dwarf {
 	size_t n_units, units_capacity;
 	struct dwarf_unit_range *unit_ranges; /* n_unit_ranges, in order of units */
 	size_t n_unit_ranges, unit_ranges_capacity;
-	uint64_t work_left;     /* of the current pass, dwarf_spend() */
-	uint64_t walked_bytes;  /* since dwarf_walked() last let go */
+	uint64_t work_left;    /* of the current pass, dwarf_spend() */
+	uint64_t walked_bytes; /* since dwarf_walked() last let go */
 	struct dwarf_stats stats;
 	struct problem first_damage; /* of the first damaged unit */
 };
@@ -89,8 +90,8 @@ void dwarf_deinit(struct dwarf *dwarf);
 /* use: bounds */
 
 /*
- * Units may share abbreviations, range lists and line tables, so a small file can describe no end of
- * work. What a pass over the units reads of such tables is limited to a multiple of the size of
+ * Units may share abbreviations, range lists and line tables, so a small file can describe no end
+ * of work. What a pass over the units reads of such tables is limited to a multiple of the size of
  * the debug sections, which no compiler's output comes near.
  */
 void dwarf_begin_pass(struct dwarf *dwarf);
@@ -120,8 +121,8 @@ must_check int dwarf_die_ranges(struct dwarf *dwarf, const struct dwarf_unit *un
 /* The unit whose DIEs hold the offset, or DWARF_NO_UNIT. */
 size_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t off);
 /*
- * To be called while walking over units, with the bytes of the file that were passed: lets go of them
- * whenever there are enough, so that a walk over all units needs little memory.
+ * To be called while walking over units, with the bytes of the file that were passed: lets go of
+ * them whenever there are enough, so that a walk over all units needs little memory.
  */
 void dwarf_walked(struct dwarf *dwarf, uint64_t n_bytes);
 /* Notes that a unit could not be read. */

@@ -234,7 +234,8 @@ static int read_abbrev(struct dwarf_abbrevs *abbrevs, uint64_t code, struct byte
 		if (r < 0)
 			return r;
 	}
-	r = array_push_room(abbrevs->items, abbrevs->n_items, abbrevs->items_capacity, N_ABBREVS_MAX);
+	r = array_push_room(abbrevs->items, abbrevs->n_items, abbrevs->items_capacity,
+			    N_ABBREVS_MAX);
 	if (r < 0)
 		return r;
 	abbrevs->items[abbrevs->n_items++] = a;
@@ -298,5 +299,6 @@ const struct dwarf_abbrev *dwarf_abbrevs_search(const struct dwarf_abbrevs *abbr
 		else
 			hi = mid;
 	}
-	return lo < abbrevs->n_items && abbrevs->items[lo].code == code ? &abbrevs->items[lo] : NULL;
+	return lo < abbrevs->n_items && abbrevs->items[lo].code == code ? &abbrevs->items[lo]
+									: NULL;
 }

@@ -79,7 +79,7 @@ struct dwarf_abbrevs {
 	struct dwarf_step *steps;
 	size_t n_steps, steps_capacity;
 	bool is_dense;
-	bool is_whole; /* read to its end; then: */
+	bool is_whole;	  /* read to its end; then: */
 	uint64_t n_bytes; /* size of the table in the file */
 	uint64_t off;	  /* the reader's: where it is, and how it was read */
 	struct dwarf_encoding encoding;

@@ -66,7 +66,8 @@ struct place {
 static bool read_place(struct dwarf_reader *reader, uint64_t off, struct place *ret_place)
 {
 	size_t unit = dwarf_unit_at(reader->dwarf, off);
-	const struct dwarf_abbrevs *abbrevs = unit == DWARF_NO_UNIT ? NULL : abbrevs_of(reader, unit);
+	const struct dwarf_abbrevs *abbrevs =
+		unit == DWARF_NO_UNIT ? NULL : abbrevs_of(reader, unit);
 	struct dwarf_cursor cursor;
 	struct dwarf_die die;
 	uint64_t code;

@@ -29,9 +29,9 @@ struct dwarf_cursor dwarf_reader_cursor(const struct dwarf_reader *reader);
 
 /*
  * Name and declaration line of the DIE at off, whose values are given: looked up on the DIE, then
- * along DW_AT_specification and DW_AT_abstract_origin; a linkage name anywhere on the way goes before
- * a plain one (DWARFDie::findRecursively(), getName()). NULL and 0 where there is none. The name
- * is borrowed from the image.
+ * along DW_AT_specification and DW_AT_abstract_origin; a linkage name anywhere on the way goes
+ * before a plain one (DWARFDie::findRecursively(), getName()). NULL and 0 where there is none. The
+ * name is borrowed from the image.
  */
 const char *dwarf_reader_name(struct dwarf_reader *reader, uint64_t off,
 			      const struct dwarf_values *values);

@@ -31,11 +31,12 @@ static int add_subprogram(struct functions *f, struct dwarf_reader *reader, uint
 
 		if (range.hi_vaddr <= range.lo_vaddr || range.lo_vaddr < f->image->preferred_base)
 			continue;
-		r = array_push_room(f->ranges, f->n_ranges, f->ranges_capacity, N_FUNCTION_RANGES_MAX);
+		r = array_push_room(f->ranges, f->n_ranges, f->ranges_capacity,
+				    N_FUNCTION_RANGES_MAX);
 		if (r == 0)
-			f->ranges[f->n_ranges++] = (struct function_range){
-				range.lo_vaddr, range.hi_vaddr, name, FUNCTION_NONE
-			};
+			f->ranges[f->n_ranges++] =
+				(struct function_range){ range.lo_vaddr, range.hi_vaddr, name,
+							 FUNCTION_NONE };
 	}
 	return r;
 }
@@ -229,7 +230,8 @@ static bool is_entry(const struct functions *f, size_t start)
 
 	if (start + 1 < f->n_starts && f->ranges[f->starts[start + 1]].lo_vaddr < hi)
 		hi = f->ranges[f->starts[start + 1]].lo_vaddr;
-	return has_symbol(f, range->lo_vaddr, hi, range->name, first && first->next == FUNCTION_NONE);
+	return has_symbol(f, range->lo_vaddr, hi, range->name,
+			  first && first->next == FUNCTION_NONE);
 }
 
 enum answer {

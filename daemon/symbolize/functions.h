@@ -4,8 +4,8 @@
 /*
  * All functions of an image by address and by name, from one pass over .debug_info.
  *
- * Functions are keyed by name: static functions of one name in different files are one function with
- * several ranges, because that is all a sample profile can say (and what clang looks up).
+ * Functions are keyed by name: static functions of one name in different files are one function
+ * with several ranges, because that is all a sample profile can say (and what clang looks up).
  * Rules: llvm-profgen 19.1, ProfiledBinary::loadSymbolsFromDWARFUnit(), setIsFuncEntry().
  */
 
@@ -27,9 +27,10 @@ struct function_range {
 struct functions {
 	struct function_range *ranges; /* n_ranges, in order of .debug_info */
 	size_t n_ranges, ranges_capacity;
-	uint32_t *starts; /* n_starts indices of ranges: the first one at each address, by address */
+	uint32_t
+		*starts; /* n_starts indices of ranges: the first one at each address, by address */
 	size_t n_starts;
-	uint8_t *entry_answers; /* by start: what functions_entry_at() found out, once */
+	uint8_t *entry_answers;	 /* by start: what functions_entry_at() found out, once */
 	uint32_t *first_of_name; /* by name: index of its first range, or FUNCTION_NONE */
 	uint32_t n_names;
 	const struct image *image; /* borrowed */
@@ -39,7 +40,8 @@ struct functions {
 /* lifecycle */
 
 /* Adds the names to names, which must outlive the result. 0; -ENOMEM; -E2BIG. */
-must_check int functions_load(struct functions *functions, struct dwarf *dwarf, struct names *names);
+must_check int functions_load(struct functions *functions, struct dwarf *dwarf,
+			      struct names *names);
 void functions_deinit(struct functions *functions);
 
 /* use */
@@ -55,9 +57,9 @@ static inline const struct function_range *functions_next(const struct functions
 }
 
 /*
- * vaddr is where a function is entered: exactly the start of a range, and that range is the function's
- * only one or a symbol of the function's name points into it (so a split-off cold part is no entry).
- * The range, or NULL.
+ * vaddr is where a function is entered: exactly the start of a range, and that range is the
+ * function's only one or a symbol of the function's name points into it (so a split-off cold part
+ * is no entry). The range, or NULL.
  */
 const struct function_range *functions_entry_at(struct functions *functions, uint64_t vaddr);
 

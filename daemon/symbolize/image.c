@@ -22,8 +22,8 @@ struct image_file {
 	Elf *elf;
 	void *map; /* the file, if it is mapped by us; else NULL */
 	size_t n_map_bytes;
-	size_t n_bytes;	       /* of the file, unpacked */
-	uint64_t n_text_bytes; /* in executable sections so far */
+	size_t n_bytes;		       /* of the file, unpacked */
+	uint64_t n_text_bytes;	       /* in executable sections so far */
 	void *unpacked[N_IMAGE_DEBUG]; /* contents of compressed sections */
 };
 
@@ -62,7 +62,8 @@ void image_free(struct image *image)
 	free(image);
 }
 
-/* An empty section is a valid cursor of no bytes; NULL and unreadable ones are told apart by *ret. */
+/* An empty section is a valid cursor of no bytes; NULL and unreadable ones are told apart by *ret.
+ */
 static int section_bytes(Elf_Scn *scn, struct bytes *ret_bytes)
 {
 	Elf_Data *data = elf_rawdata(scn, NULL);
@@ -84,16 +85,18 @@ static int check_header(Elf *elf, struct image *image, struct problem *problem)
 		return problem_set(problem, -ENOEXEC, "image: not a 64-bit little-endian ELF file");
 	if (!elf_rawfile(elf, &n_bytes) || ehdr.e_shoff >= n_bytes ||
 	    (uint64_t)ehdr.e_shnum * sizeof(Elf64_Shdr) > n_bytes - ehdr.e_shoff)
-		return problem_set(problem, -EBADMSG,
-				   "image: cut off: it has %zu bytes, its section headers are at %llu",
-				   n_bytes, (unsigned long long)ehdr.e_shoff);
+		return problem_set(
+			problem, -EBADMSG,
+			"image: cut off: it has %zu bytes, its section headers are at %llu",
+			n_bytes, (unsigned long long)ehdr.e_shoff);
 	if (ehdr.e_machine == EM_X86_64)
 		image->machine = IMAGE_X86_64;
 	else if (ehdr.e_machine == EM_AARCH64)
 		image->machine = IMAGE_AARCH64;
 	else
 		return problem_set(problem, -ENOEXEC,
-				   "image: machine %u is neither x86-64 nor AArch64", ehdr.e_machine);
+				   "image: machine %u is neither x86-64 nor AArch64",
+				   ehdr.e_machine);
 	return 0;
 }
 
@@ -106,7 +109,8 @@ static int find_preferred_base(Elf *elf, struct image *image, struct problem *pr
 		return problem_set(problem, -EBADMSG, "image: unreadable program headers");
 	for (size_t i = 0; i < n_phdrs; i++) {
 		if (!gelf_getphdr(elf, (int)i, &phdr))
-			return problem_set(problem, -EBADMSG, "image: unreadable program header %zu", i);
+			return problem_set(problem, -EBADMSG,
+					   "image: unreadable program header %zu", i);
 		if (phdr.p_type == PT_LOAD && (phdr.p_flags & PF_X)) {
 			image->preferred_base = phdr.p_vaddr & ~(uint64_t)(PAGE_BYTES - 1);
 			return 0;
@@ -115,20 +119,22 @@ static int find_preferred_base(Elf *elf, struct image *image, struct problem *pr
 	return problem_set(problem, -ENOEXEC, "image: no executable segment");
 }
 
-static int add_text_section(struct image *image, Elf_Scn *scn, const GElf_Shdr *shdr, const char *name,
-			    struct problem *problem)
+static int add_text_section(struct image *image, Elf_Scn *scn, const GElf_Shdr *shdr,
+			    const char *name, struct problem *problem)
 {
 	struct bytes bytes;
 	struct image_section *grown;
 
 	if (section_bytes(scn, &bytes) < 0)
-		return problem_set(problem, -EBADMSG, "image: section %s is unreadable or cut off", name);
+		return problem_set(problem, -EBADMSG, "image: section %s is unreadable or cut off",
+				   name);
 	if (shdr->sh_addr + bytes_left(&bytes) < shdr->sh_addr)
 		return problem_set(problem, -EBADMSG, "image: section %s wraps around", name);
 	/* thousands of sections over the same bytes would be work out of nothing */
 	image->file->n_text_bytes += bytes_left(&bytes);
 	if (image->file->n_text_bytes > image->file->n_bytes)
-		return problem_set(problem, -EBADMSG, "image: section %s shares bytes with others", name);
+		return problem_set(problem, -EBADMSG, "image: section %s shares bytes with others",
+				   name);
 	grown = reallocarray(image->text, image->n_text + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
@@ -178,8 +184,8 @@ static int unpack_section(struct image_file *file, int i, struct bytes *bytes,
 		return problem_set(problem, -EBADMSG, "image: %s: bad compression header", name);
 	if (n_bytes > limits->decompressed_bytes)
 		return problem_set(problem, -E2BIG,
-				   "image: %s: decompressed size %llu is above the limit of %llu", name,
-				   (unsigned long long)n_bytes,
+				   "image: %s: decompressed size %llu is above the limit of %llu",
+				   name, (unsigned long long)n_bytes,
 				   (unsigned long long)limits->decompressed_bytes);
 	if (n_bytes / UNPACK_RATIO_MAX > bytes_left(bytes))
 		return problem_set(problem, -EBADMSG,
@@ -207,7 +213,8 @@ static int add_debug_section(struct image *image, Elf_Scn *scn, const GElf_Shdr 
 		if (strcmp(name, debug_names[i]) != 0)
 			continue;
 		if (section_bytes(scn, &bytes) < 0)
-			return problem_set(problem, -EBADMSG, "image: %s is unreadable or cut off", name);
+			return problem_set(problem, -EBADMSG, "image: %s is unreadable or cut off",
+					   name);
 		if (shdr->sh_flags & SHF_COMPRESSED)
 			r = unpack_section(image->file, i, &bytes, limits, problem);
 		if (r == 0)
@@ -231,8 +238,8 @@ static int load_sections(Elf *elf, struct image *image, const struct image_limit
 		const char *name;
 
 		if (!gelf_getshdr(scn, &shdr))
-			return problem_set(problem, -EBADMSG, "image: unreadable section header %zu",
-					   elf_ndxscn(scn));
+			return problem_set(problem, -EBADMSG,
+					   "image: unreadable section header %zu", elf_ndxscn(scn));
 		name = elf_strptr(elf, names_index, shdr.sh_name);
 		if (!name || shdr.sh_type == SHT_NOBITS || shdr.sh_size == 0)
 			continue;
@@ -349,7 +356,8 @@ static int load_symbols(Elf *elf, struct image *image, const struct image_limits
 	if (!scn)
 		return 0; /* no code is known then; the caller sees n_symbols == 0 */
 	strings = elf_getscn(elf, shdr.sh_link);
-	if (section_bytes(scn, &table) < 0 || !strings || section_bytes(strings, &image->strtab) < 0)
+	if (section_bytes(scn, &table) < 0 || !strings ||
+	    section_bytes(strings, &image->strtab) < 0)
 		return problem_set(problem, -EBADMSG, "image: .symtab is unreadable or cut off");
 	r = read_symbols(elf, image, table, limits, problem);
 	if (r == 0)
@@ -459,7 +467,8 @@ int image_open_memory(const void *data, size_t n_bytes, const struct image_limit
 	file->elf = elf_memory((char *)(uintptr_t)data, n_bytes);
 	if (!file->elf) {
 		file_free(file);
-		return problem_set(problem, -ENOEXEC, "image: cannot read as ELF: %s", elf_errmsg(-1));
+		return problem_set(problem, -ENOEXEC, "image: cannot read as ELF: %s",
+				   elf_errmsg(-1));
 	}
 	return load(file, limits, ret_image, problem);
 }

@@ -39,31 +39,32 @@ struct image_section {
 	const char *name; /* borrowed from the file */
 	uint64_t vaddr;
 	uint64_t n_bytes;
-	const uint8_t *bytes; /* n_bytes, borrowed from the file */
-	uint32_t index;	      /* ELF section index */
+	const uint8_t *bytes;		  /* n_bytes, borrowed from the file */
+	uint32_t index;			  /* ELF section index */
 	uint32_t first_symbol, n_symbols; /* its slice of image.symbols */
 };
 
 struct image_symbol {
-	uint64_t vaddr; /* st_value; may lie outside its section */
+	uint64_t vaddr;	   /* st_value; may lie outside its section */
 	uint32_t name_off; /* in image.strtab */
-	uint32_t section; /* ELF section index */
+	uint32_t section;  /* ELF section index */
 };
 
 #define IMAGE_BUILD_ID_MAX 64
 
 struct image {
 	enum image_machine machine;
-	uint64_t preferred_base; /* p_vaddr of the first executable PT_LOAD, without its low 12 bits */
+	uint64_t preferred_base; /* p_vaddr of the first executable PT_LOAD, without its low 12 bits
+				  */
 	struct image_section *text; /* n_text, in order of section headers */
 	size_t n_text;
 	struct image_symbol *symbols; /* n_symbols of text sections, by (section, vaddr) */
 	size_t n_symbols;
-	struct bytes strtab; /* of .symtab */
+	struct bytes strtab;		   /* of .symtab */
 	struct bytes debug[N_IMAGE_DEBUG]; /* empty where absent */
 	uint8_t build_id[IMAGE_BUILD_ID_MAX];
 	size_t build_id_n_bytes; /* 0: the file has none */
-	bool is_fs; /* built with flow-sensitive discriminators */
+	bool is_fs;		 /* built with flow-sensitive discriminators */
 	struct image_file *file; /* image.c's own */
 };
 
@@ -79,14 +80,16 @@ struct image_limits {
 /*
  * Opens the file behind fd, which stays the caller's and may be closed afterwards. Everything that
  * struct image points to lives until image_free().
- * -ENOEXEC: not an ELF file, or not one of ours (64-bit little-endian x86-64 or AArch64, an executable
- * segment); -EBADMSG: damaged; -E2BIG: beyond a limit; -ENOMEM. problem says which and why.
+ * -ENOEXEC: not an ELF file, or not one of ours (64-bit little-endian x86-64 or AArch64, an
+ * executable segment); -EBADMSG: damaged; -E2BIG: beyond a limit; -ENOMEM. problem says which and
+ * why.
  */
 must_check int image_open(int fd, const struct image_limits *limits, struct image **ret_image,
 			  struct problem *problem);
 /* The same on bytes in memory, borrowed until image_free(). */
-must_check int image_open_memory(const void *data, size_t n_bytes, const struct image_limits *limits,
-				 struct image **ret_image, struct problem *problem);
+must_check int image_open_memory(const void *data, size_t n_bytes,
+				 const struct image_limits *limits, struct image **ret_image,
+				 struct problem *problem);
 void image_free(struct image *image);
 DEFINE_CLEANUP(struct image, image, image_free)
 
@@ -96,7 +99,8 @@ DEFINE_CLEANUP(struct image, image, image_free)
 const char *image_symbol_name(const struct image *image, const struct image_symbol *symbol);
 /* Value of the first symbol of that name in all of .symtab; false if there is none. */
 bool image_find_by_name(const struct image *image, const char *name, uint64_t *ret_vaddr);
-/* The n_bytes that the file has for [vaddr, vaddr + n_bytes), from one loaded section; else empty. */
+/* The n_bytes that the file has for [vaddr, vaddr + n_bytes), from one loaded section; else empty.
+ */
 struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t n_bytes);
 /*
  * Says that what was read of the file is not needed for now: pages of a mapped file leave the

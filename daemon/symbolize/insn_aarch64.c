@@ -51,6 +51,7 @@ struct insn insn_decode_aarch64(const uint8_t *bytes, size_t n_bytes)
 		return (struct insn){ 0 };
 	memcpy(&word, bytes, sizeof(word));
 	insn.is_barrier = matches(word, barriers, array_size(barriers));
-	insn.is_branch = insn.is_barrier || matches(word, other_branches, array_size(other_branches));
+	insn.is_branch =
+		insn.is_barrier || matches(word, other_branches, array_size(other_branches));
 	return insn;
 }

@@ -33,7 +33,8 @@ static bool is_lone_prefix(const uint8_t *bytes, size_t n_bytes)
 		return false;
 	if (bytes[0] == REP && bytes[1] == 0x90) /* pause */
 		return false;
-	return bytes[1] == LOCK || is_xchg(bytes[1]) || (bytes[0] == REP && is_mov_to_memory(bytes[1]));
+	return bytes[1] == LOCK || is_xchg(bytes[1]) ||
+	       (bytes[0] == REP && is_mov_to_memory(bytes[1]));
 }
 
 static bool decode(const uint8_t *bytes, size_t n_bytes, ZydisDecodedInstruction *ret_insn)
@@ -41,7 +42,8 @@ static bool decode(const uint8_t *bytes, size_t n_bytes, ZydisDecodedInstruction
 	ZydisDecoder decoder;
 
 	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	return ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, NULL, bytes, n_bytes, ret_insn));
+	return ZYAN_SUCCESS(
+		ZydisDecoderDecodeInstruction(&decoder, NULL, bytes, n_bytes, ret_insn));
 }
 
 /*
@@ -55,8 +57,8 @@ static uint8_t lkgs_bytes(const uint8_t *bytes, size_t n_bytes)
 	size_t rex = n_bytes > 1 && (bytes[1] & 0xf0) == 0x40;
 	size_t modrm = 3 + rex, n = n_bytes - 1 < sizeof(copy) ? n_bytes - 1 : sizeof(copy);
 
-	if (n_bytes <= modrm || bytes[0] != REPNE || bytes[1 + rex] != 0x0f || bytes[2 + rex] != 0x00 ||
-	    ((bytes[modrm] >> 3) & 7) != 6)
+	if (n_bytes <= modrm || bytes[0] != REPNE || bytes[1 + rex] != 0x0f ||
+	    bytes[2 + rex] != 0x00 || ((bytes[modrm] >> 3) & 7) != 6)
 		return 0;
 	memcpy(copy, bytes + 1, n);
 	copy[modrm - 1] &= ~(7 << 3);
@@ -76,8 +78,8 @@ static bool is_barrier(const ZydisDecodedInstruction *insn)
 }
 
 /*
- * Behind 66, LLVM 19.1 takes the displacement of JMP (E9, without REX.W) and Jcc (0F 80 to 0F 8F) for
- * 16 bits, as AMD does and Intel does not; that of CALL (E8) it takes for 32 bits. Zydis always
+ * Behind 66, LLVM 19.1 takes the displacement of JMP (E9, without REX.W) and Jcc (0F 80 to 0F 8F)
+ * for 16 bits, as AMD does and Intel does not; that of CALL (E8) it takes for 32 bits. Zydis always
  * takes 32 here. No compiler writes these.
  */
 static uint8_t short_displacement_bytes(const ZydisDecodedInstruction *insn)

@@ -27,7 +27,7 @@ struct machine {
 	uint64_t file;
 	uint32_t line;
 	uint32_t disc;
-	bool is_dead; /* the linker discarded this code: no rows until the next address */
+	bool is_dead;  /* the linker discarded this code: no rows until the next address */
 	bool has_rows; /* of the open sequence */
 	struct line_sequence sequence;
 };
@@ -172,9 +172,8 @@ static int emit_row(struct machine *m)
 			m->sequence.lo_vaddr = m->vaddr;
 			m->sequence.first_row = (uint32_t)lines->n_rows;
 		}
-		lines->rows[lines->n_rows++] = (struct line_row){
-			m->vaddr, is_known ? m->line : 0, is_known ? m->disc : 0
-		};
+		lines->rows[lines->n_rows++] = (struct line_row){ m->vaddr, is_known ? m->line : 0,
+								  is_known ? m->disc : 0 };
 	}
 	m->disc = 0;
 	return 0;

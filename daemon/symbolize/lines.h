@@ -40,8 +40,7 @@ void lines_deinit(struct lines *lines);
  * one from the damage on, have no rows. 0; -ENOMEM; -E2BIG; -EBADMSG: damaged (the rows before
  * are there and sorted).
  */
-must_check int lines_load(struct lines *lines, struct dwarf *dwarf,
-			  const struct dwarf_unit *unit);
+must_check int lines_load(struct lines *lines, struct dwarf *dwarf, const struct dwarf_unit *unit);
 /* The row at vaddr (zeros if none) and where that answer ends. */
 void lines_find(const struct lines *lines, uint64_t vaddr, uint32_t *ret_line, uint32_t *ret_disc,
 		uint64_t *ret_hi_vaddr);

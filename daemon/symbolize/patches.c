@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tables, as Linux 6.12 has them on x86-64. Each begins with a 32-bit offset from its own place to
- * the site.
+ * The tables, as Linux 6.12 has them on x86-64. Each begins with a 32-bit offset from its own place
+ *to the site.
  *
  *	table			entry bytes	length of the site
  *	jump labels		16		of the instruction there
@@ -45,7 +45,8 @@ static uint64_t insn_bytes_at(const struct image *image, uint64_t vaddr)
 		uint64_t off = vaddr - s->vaddr;
 
 		if (off < s->n_bytes)
-			return insn_decode(image->machine, s->bytes + off, s->n_bytes - off).n_bytes;
+			return insn_decode(image->machine, s->bytes + off, s->n_bytes - off)
+				.n_bytes;
 	}
 	return 0;
 }

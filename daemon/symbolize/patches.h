@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * Where the kernel rewrites its own text at run time: the sites that vmlinux lists for that purpose.
+ * Where the kernel rewrites its own text at run time: the sites that vmlinux lists for that
+ * purpose.
  *
  * What the file has at such a site says nothing about what runs there: an unconditional jump of the
  * file may be passed, and a branch may come from the middle of an instruction of the file.
@@ -25,8 +26,8 @@ struct patches {
 };
 
 /*
- * Reads the tables that the image has; an image without them (or of another machine than x86-64) has
- * no sites. 0; -ENOMEM; -E2BIG.
+ * Reads the tables that the image has; an image without them (or of another machine than x86-64)
+ * has no sites. 0; -ENOMEM; -E2BIG.
  */
 must_check int patches_load(struct patches *patches, const struct image *image);
 void patches_deinit(struct patches *patches);

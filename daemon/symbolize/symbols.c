@@ -12,7 +12,8 @@ static int load(struct symbols *s, struct problem *problem)
 				   "image: no symbol table, so nothing in it is known to be code");
 	if (bytes_left(&s->image->debug[IMAGE_DEBUG_INFO]) == 0)
 		return problem_set(problem, -ENODATA,
-				   "image: no .debug_info; give the vmlinux that was built with debug information");
+				   "image: no .debug_info; give the vmlinux that was built with "
+				   "debug information");
 	r = names_new(&s->names, SYMBOLS_NAMES_CEILING_BYTES);
 	if (r == 0)
 		r = text_new(&s->text, s->image);
@@ -23,7 +24,8 @@ static int load(struct symbols *s, struct problem *problem)
 	if (r == 0)
 		r = unit_map_load(&s->units, &s->dwarf);
 	if (r == -E2BIG)
-		return problem_set(problem, r, "image: its debug information is beyond every limit");
+		return problem_set(problem, r,
+				   "image: its debug information is beyond every limit");
 	return r;
 }
 

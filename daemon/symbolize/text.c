@@ -2,8 +2,8 @@
 /*
  * Two bitmaps a section, one bit a byte of text: instruction starts and barriers. They are mapped,
  * not allocated, so only pages of decoded text take memory. A third bitmap, one bit a symbol, says
- * which intervals are decoded; a fourth which of them are irregular: they hold undecodable bytes, or
- * their last instruction runs over the next symbol, so that an instruction's length is not the
+ * which intervals are decoded; a fourth which of them are irregular: they hold undecodable bytes,
+ * or their last instruction runs over the next symbol, so that an instruction's length is not the
  * distance to the next start.
  */
 #include "text.h"
@@ -117,7 +117,8 @@ static void sort_sections(struct text *text, const struct image *image)
 		qsort(text->sections, image->n_text, sizeof(*text->sections), compare_sections);
 	for (size_t i = 0; i < image->n_text; i++) {
 		const struct image_section *s = text->sections[i].section;
-		const struct image_section *last = n_kept ? text->sections[n_kept - 1].section : NULL;
+		const struct image_section *last =
+			n_kept ? text->sections[n_kept - 1].section : NULL;
 
 		if (!last || s->vaddr - last->vaddr >= last->n_bytes)
 			text->sections[n_kept++] = text->sections[i];
@@ -330,7 +331,8 @@ static struct insn insn_at(struct text *text, uint64_t vaddr)
 
 	if (!s || !get_bit(s->starts, bit))
 		return (struct insn){ 0 };
-	return insn_decode(text->image->machine, s->section->bytes + bit, s->section->n_bytes - bit);
+	return insn_decode(text->image->machine, s->section->bytes + bit,
+			   s->section->n_bytes - bit);
 }
 
 unsigned int text_insn_bytes(struct text *text, uint64_t vaddr)
@@ -362,7 +364,8 @@ static uint64_t next_barrier(struct text *text, struct text_section *s, uint64_t
 	clip(s, start_vaddr, end_vaddr, &first, &last);
 	/* a barrier is hardly ever far away: what lies behind it need not be decoded */
 	for (uint64_t from = first; from < last;) {
-		uint64_t to = last - from > BARRIER_STEP_BYTES ? from + BARRIER_STEP_BYTES : last, bit;
+		uint64_t to = last - from > BARRIER_STEP_BYTES ? from + BARRIER_STEP_BYTES : last,
+			 bit;
 
 		decode_span(text, s, s->section->vaddr + from, s->section->vaddr + to);
 		bit = next_bit(s->barriers, from, to);
@@ -403,7 +406,8 @@ uint64_t text_previous_insn(struct text *text, uint64_t vaddr, uint64_t floor_va
 static void sum_one_by_one(struct text *text, struct text_section *s, uint64_t from, uint64_t to,
 			   struct text_sum *sum)
 {
-	for (uint64_t i = next_bit(s->starts, from, to); i < to; i = next_bit(s->starts, i + 1, to)) {
+	for (uint64_t i = next_bit(s->starts, from, to); i < to;
+	     i = next_bit(s->starts, i + 1, to)) {
 		struct insn insn = insn_decode(text->image->machine, s->section->bytes + i,
 					       s->section->n_bytes - i);
 
@@ -426,9 +430,9 @@ static uint64_t count_bits(const uint64_t *bits, uint64_t from, uint64_t to)
 }
 
 /*
- * In regular text instructions stand without gaps, so the sum is the distance from the first start to
- * the end of the last instruction. Only that last one is decoded again, and only if no start marks
- * its end.
+ * In regular text instructions stand without gaps, so the sum is the distance from the first start
+ * to the end of the last instruction. Only that last one is decoded again, and only if no start
+ * marks its end.
  */
 static void sum_regular(struct text *text, struct text_section *s, uint64_t from, uint64_t to,
 			struct text_sum *sum)

@@ -49,11 +49,13 @@ static size_t upper_bound(const struct unit_frames *uf, uint64_t vaddr)
 
 static int insert_interval(struct unit_frames *uf, size_t at, struct frame_interval interval)
 {
-	int r = array_push_room(uf->intervals, uf->n_intervals, uf->intervals_capacity, N_INTERVALS_MAX);
+	int r = array_push_room(uf->intervals, uf->n_intervals, uf->intervals_capacity,
+				N_INTERVALS_MAX);
 
 	/* moving is cheap, but a million intervals in descending order are half a terabyte */
 	if (r == 0)
-		r = dwarf_spend(uf->reader.dwarf, (uf->n_intervals - at) * sizeof(*uf->intervals) / 64);
+		r = dwarf_spend(uf->reader.dwarf,
+				(uf->n_intervals - at) * sizeof(*uf->intervals) / 64);
 	if (r < 0)
 		return r;
 	memmove(&uf->intervals[at + 1], &uf->intervals[at],
@@ -131,7 +133,8 @@ static int add_node(struct unit_frames *uf, const struct dwarf_die *die,
 	/* one that runs backwards claims nothing, but takes it from who had it, as in LLVM */
 	for (size_t i = 0; r == 0 && i < uf->ranges.n; i++)
 		if (uf->ranges.items[i].lo_vaddr != uf->ranges.items[i].hi_vaddr)
-			r = claim(uf, uf->ranges.items[i].lo_vaddr, uf->ranges.items[i].hi_vaddr, node);
+			r = claim(uf, uf->ranges.items[i].lo_vaddr, uf->ranges.items[i].hi_vaddr,
+				  node);
 	return r;
 }
 
@@ -249,8 +252,8 @@ static int resolve(struct unit_frames *uf, struct frame_node *node)
 	return r < 0 ? r : names_add(uf->names, text, strlen(text), &node->name);
 }
 
-int unit_frames_chain(struct unit_frames *uf, const struct location *location,
-		      struct frame *frames, size_t *ret_n_frames)
+int unit_frames_chain(struct unit_frames *uf, const struct location *location, struct frame *frames,
+		      size_t *ret_n_frames)
 {
 	uint32_t chain[N_FRAMES_MAX];
 	uint32_t line = location->line, disc = location->disc;

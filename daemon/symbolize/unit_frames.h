@@ -23,11 +23,11 @@
 
 /* A subprogram or an inlined call of one. */
 struct frame_node {
-	uint64_t off; /* of its DIE */
-	uint32_t parent; /* nearest enclosing node, or NODE_NONE */
+	uint64_t off;		       /* of its DIE */
+	uint32_t parent;	       /* nearest enclosing node, or NODE_NONE */
 	uint32_t call_line, call_disc; /* 0 for a subprogram */
-	uint32_t name;	    /* NAME_NONE: has none; valid if is_resolved */
-	uint32_t decl_line; /* valid if is_resolved */
+	uint32_t name;		       /* NAME_NONE: has none; valid if is_resolved */
+	uint32_t decl_line;	       /* valid if is_resolved */
 	bool is_subprogram;
 	bool is_resolved;
 };
@@ -67,12 +67,14 @@ void unit_frames_deinit(struct unit_frames *uf);
 
 /* use */
 
-/* Loads a unit. Damage is counted in dwarf and leaves what was read before it. 0; -ENOMEM; -E2BIG. */
+/* Loads a unit. Damage is counted in dwarf and leaves what was read before it. 0; -ENOMEM; -E2BIG.
+ */
 must_check int unit_frames_load(struct unit_frames *uf, size_t unit);
 struct location unit_frames_find(const struct unit_frames *uf, uint64_t vaddr);
 /*
  * The frames of a location, root first, into frames[N_FRAMES_MAX]; names are added to uf's. Frames
- * from the first one without a name on are left out; a chain that is too deep has none. 0; -ENOMEM; -E2BIG.
+ * from the first one without a name on are left out; a chain that is too deep has none. 0; -ENOMEM;
+ * -E2BIG.
  */
 must_check int unit_frames_chain(struct unit_frames *uf, const struct location *location,
 				 struct frame *frames, size_t *ret_n_frames);

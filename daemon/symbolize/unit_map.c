@@ -32,8 +32,8 @@ static int add_interval(struct sweep *s, uint64_t lo, uint64_t hi, uint32_t unit
 
 	if (lo >= hi)
 		return 0;
-	r = array_reserve((void **)&s->points, &s->points_capacity, s->n_points + 2, sizeof(*s->points),
-			  N_POINTS_MAX);
+	r = array_reserve((void **)&s->points, &s->points_capacity, s->n_points + 2,
+			  sizeof(*s->points), N_POINTS_MAX);
 	if (r < 0)
 		return r;
 	s->points[s->n_points++] = (struct point){ lo, unit, 0 };
@@ -57,8 +57,8 @@ static size_t unit_with_header_at(const struct dwarf *dwarf, uint64_t off)
 }
 
 /* One set of .debug_aranges (DWARF 5, 6.1.2) behind its length; the cursor holds just that set. */
-static int read_set(struct sweep *s, const struct dwarf *dwarf, struct bytes b, size_t n_header_bytes,
-		    unsigned int off_bytes, uint8_t *has_set)
+static int read_set(struct sweep *s, const struct dwarf *dwarf, struct bytes b,
+		    size_t n_header_bytes, unsigned int off_bytes, uint8_t *has_set)
 {
 	uint16_t version = bytes_u16(&b);
 	size_t unit = unit_with_header_at(dwarf, bytes_uint(&b, off_bytes));

@@ -5,8 +5,8 @@
  * Which unit describes an address.
  *
  * From .debug_aranges for the units that have a set there, from the unit DIE for all others (clang
- * writes no sets for C by default); where units overlap the one with the smallest offset wins, except
- * that the unit before goes on as long as it may. Rules: LLVM 19.1,
+ * writes no sets for C by default); where units overlap the one with the smallest offset wins,
+ * except that the unit before goes on as long as it may. Rules: LLVM 19.1,
  * llvm/lib/DebugInfo/DWARF/DWARFDebugAranges.cpp.
  */
 

@@ -8,7 +8,7 @@
 
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_ERROR = 1,	    /* nothing was written */
+	EXIT_ERROR = 1, /* nothing was written */
 	EXIT_USAGE = 2,
 	EXIT_TRUNCATED = 3, /* written, from what was whole of a truncated recording */
 	EXIT_EMPTY = 4,	    /* nothing to make a profile of; nothing was written */

@@ -316,8 +316,10 @@ static const char *why_empty(const struct conversion *c)
 	if (r->n_samples_without_stack + r->n_samples_empty_stack == r->n_samples)
 		return "all branch stacks of the recording are empty";
 	if (t->n_kernel_maps == 0)
-		return "the recording maps no kernel, so its addresses have no meaning; record as root or with kernel.kptr_restrict=0";
-	return "every address of the recording lies outside the kernel; record with -j any,k, and with the vmlinux of that kernel";
+		return "the recording maps no kernel, so its addresses have no meaning; record as "
+		       "root or with kernel.kptr_restrict=0";
+	return "every address of the recording lies outside the kernel; record with -j any,k, and "
+	       "with the vmlinux of that kernel";
 }
 
 /* Compatible mode must not invent a load base, any more than llvm-profgen does. */
@@ -326,7 +328,8 @@ static int check_input(struct conversion *c)
 	const char *why = why_empty(c);
 
 	if (!why && c->stats.has_recordings && c->stats.totals.n_kernel_maps == 0)
-		why = "the recording maps no kernel, so its addresses have no meaning; record as root or with kernel.kptr_restrict=0";
+		why = "the recording maps no kernel, so its addresses have no meaning; record as "
+		      "root or with kernel.kptr_restrict=0";
 	if (!why && c->stats.totals.n_without_map) {
 		fprintf(stderr, "autofdod-profgen: %s\n", c->stats.totals.first_without_map.text);
 		return EXIT_ERROR;
@@ -432,14 +435,14 @@ static void report_warnings(const struct conversion *c)
 		fprintf(stderr, "autofdod-profgen: truncated, used what was whole: %s\n",
 			t->first_truncation.text);
 	if (t->n_without_build_id && !c->arguments->allow_mismatch)
-		fprintf(stderr,
-			"autofdod-profgen: warning: a recording does not say which kernel it is of; make sure that the vmlinux is right\n");
+		fprintf(stderr, "autofdod-profgen: warning: a recording does not say which kernel "
+				"it is of; make sure that the vmlinux is right\n");
 	if (d->n_units_damaged)
 		fprintf(stderr, "autofdod-profgen: warning: %" PRIu64 " damaged units: %s\n",
 			d->n_units_damaged, c->symbols->dwarf.first_damage.text);
 	if (c->arguments->format == FORMAT_TEXT && c->symbols->image->is_fs)
-		fprintf(stderr,
-			"autofdod-profgen: note: text cannot say that discriminators are flow-sensitive; clang needs -mllvm -profile-isfs\n");
+		fprintf(stderr, "autofdod-profgen: note: text cannot say that discriminators are "
+				"flow-sensitive; clang needs -mllvm -profile-isfs\n");
 }
 
 static int run(struct conversion *c)

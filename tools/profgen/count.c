@@ -137,8 +137,8 @@ static int check_arch(const struct count *count, const struct recording *rec, co
 
 	if (!*theirs || strcmp(theirs, ours) == 0)
 		return 0;
-	return problem_set(problem, COUNT_E_MISMATCH, "%s: recorded on %s, the vmlinux is for %s", name,
-			   theirs, ours);
+	return problem_set(problem, COUNT_E_MISMATCH, "%s: recorded on %s, the vmlinux is for %s",
+			   name, theirs, ours);
 }
 
 /* Compares as far as both sides know their kernel. *is_checked stays false if they do not. */

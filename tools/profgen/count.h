@@ -14,7 +14,7 @@
 #include "symbolize/symbols.h"
 
 struct count_options {
-	bool is_llvm; /* count as llvm-profgen does */
+	bool is_llvm;	     /* count as llvm-profgen does */
 	bool allow_mismatch; /* of build ids */
 };
 
@@ -26,7 +26,7 @@ struct count_totals {
 	uint64_t n_recordings;
 	uint64_t n_truncated;
 	uint64_t n_without_build_id; /* recordings that do not say which kernel they are of */
-	uint64_t n_without_map; /* recordings with branches but no mapping of the kernel */
+	uint64_t n_without_map;	     /* recordings with branches but no mapping of the kernel */
 	struct problem first_truncation;
 	struct problem first_without_map;
 };
@@ -43,8 +43,8 @@ DEFINE_CLEANUP(struct count, count, count_free)
 #define COUNT_E_MISMATCH 1
 
 /*
- * Adds the recording that fd is open on; name is for messages. A recording that is cut off counts as
- * far as it goes, which totals say. 0; COUNT_E_MISMATCH; or what recording_open() and
+ * Adds the recording that fd is open on; name is for messages. A recording that is cut off counts
+ * as far as it goes, which totals say. 0; COUNT_E_MISMATCH; or what recording_open() and
  * recording_next() return; -E2BIG: more distinct branches than tables may have slots.
  */
 must_check int count_add(struct count *count, int fd, const char *name, struct problem *problem);

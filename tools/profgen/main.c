@@ -45,6 +45,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(command, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "autofdod-profgen: unknown command: %s; see autofdod-profgen --help\n", command);
+	fprintf(stderr, "autofdod-profgen: unknown command: %s; see autofdod-profgen --help\n",
+		command);
 	return EXIT_USAGE;
 }

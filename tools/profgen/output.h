@@ -18,7 +18,8 @@ must_check int output_write(const char *path, const void *data, size_t n_bytes,
 			    struct problem *problem);
 
 /*
- * The whole content of a file, malloc'd, at most ceiling_bytes. 0; -EFBIG; -errno, with the sentence.
+ * The whole content of a file, malloc'd, at most ceiling_bytes. 0; -EFBIG; -errno, with the
+ * sentence.
  */
 must_check int input_read(const char *path, size_t ceiling_bytes, void **ret_data,
 			  size_t *ret_n_bytes, struct problem *problem);

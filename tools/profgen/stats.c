@@ -38,7 +38,8 @@ static void collect_samples(const struct convert_stats *s, struct group *g)
 	add(g, "taken", "in the recording", all, 0);
 	add(g, "used", "with a branch stack in use",
 	    s->totals.counters.n_stacks - s->totals.counters.n_empty_stacks -
-		    s->totals.counters.n_void_stacks, all);
+		    s->totals.counters.n_void_stacks,
+	    all);
 	add(g, "all_external", "rejected: every address outside the kernel",
 	    s->totals.counters.n_void_stacks, all);
 	add(g, "without_stack", "rejected: the event records no branch stacks",
@@ -61,8 +62,8 @@ static void collect_branches(const struct convert_stats *s, struct group *g)
 	add(g, "kept", "kept", c->n_kept, c->n_entries);
 	add(g, "external", "rejected: neither end in the kernel", c->n_removed[REMOVED_EXTERNAL],
 	    c->n_entries);
-	add(g, "wrong_path", "rejected: wrong path, never retired", c->n_removed[REMOVED_WRONG_PATH],
-	    c->n_entries);
+	add(g, "wrong_path", "rejected: wrong path, never retired",
+	    c->n_removed[REMOVED_WRONG_PATH], c->n_entries);
 	add(g, "transaction", "rejected: in a transaction", c->n_removed[REMOVED_TRANSACTION],
 	    c->n_entries);
 	add(g, "repeated", "rejected: newest one, recorded twice", c->n_removed[REMOVED_REPEATED],
@@ -90,17 +91,20 @@ static void collect_ranges(const struct convert_stats *s, struct group *g)
 	add(g, "not_on_boundary", "not on instruction boundary", h->n_not_on_boundary, h->n_pairs);
 	add(g, "no_function", "in no function", h->n_no_function, h->n_pairs);
 	add(g, "cross_function", "across the end of a function", h->n_cross_function, h->n_pairs);
-	add(g, "bogus", "rejected: across an unconditional jump, or backwards", h->n_bogus, h->n_pairs);
+	add(g, "bogus", "rejected: across an unconditional jump, or backwards", h->n_bogus,
+	    h->n_pairs);
 	add(g, "bogus_no_function", "of these in no function", h->n_bogus_no_function, h->n_pairs);
 	add(g, "dropped_cross", "rejected: across functions", h->n_dropped_cross, h->n_pairs);
 	add(g, "too_long", "rejected: longer than 1 MiB", h->n_too_long, h->n_pairs);
 	add(g, "interrupted", "shortened: ended by an interrupt", h->n_interrupted, h->n_pairs);
-	add(g, "patched_end", "ending in text that the kernel rewrites", h->n_patched_end, h->n_pairs);
+	add(g, "patched_end", "ending in text that the kernel rewrites", h->n_patched_end,
+	    h->n_pairs);
 	add(g, "patched_barrier", "saved: across a jump that the kernel rewrites",
 	    h->n_patched_barrier, h->n_pairs);
 	add(g, "cut_external", "not formed: a rejected branch between",
 	    c->n_cut[CUT_EXTERNAL] + c->n_cut[CUT_WRONG_PATH] + c->n_cut[CUT_TRANSACTION] +
-		    c->n_cut[CUT_EDGE_LOST], 0);
+		    c->n_cut[CUT_EDGE_LOST],
+	    0);
 	add(g, "distinct", "distinct, used", s->n_ranges, 0);
 }
 
@@ -206,7 +210,7 @@ void stats_json(const struct convert_stats *stats, struct buf *buf)
 				       json_object_new_string(stats->figures.verdict.reason));
 	}
 	buf_str(buf, json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
-							   JSON_C_TO_STRING_SPACED));
+								  JSON_C_TO_STRING_SPACED));
 	buf_str(buf, "\n");
 	json_object_put(root);
 }

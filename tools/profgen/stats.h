@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * What `convert --stats` tells: where every sample, branch and pair went, and how good the result is.
+ * What `convert --stats` tells: where every sample, branch and pair went, and how good the result
+ * is.
  */
 
 #include <stdbool.h>
@@ -18,7 +19,7 @@ struct convert_stats {
 	struct range_health health;
 	struct branch_health branches;
 	size_t n_branches, n_ranges; /* distinct, used */
-	bool has_profile; /* a profile was made, not just a dump */
+	bool has_profile;	     /* a profile was made, not just a dump */
 	struct accumulate_stats accumulate;
 	struct show_figures figures;
 	struct text_stats text;
