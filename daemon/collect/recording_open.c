@@ -110,8 +110,8 @@ static int want(struct recording *rec, size_t n, const char *what, struct proble
 
 	if (r == RECORDS_E_END)
 		return problem_set(problem, -EBADMSG,
-				   "recording: too short for its %s: %zu of %zu bytes at 0x%llx", what,
-				   records_left(&rec->file), n,
+				   "recording: too short for its %s: %zu of %zu bytes at 0x%llx",
+				   what, records_left(&rec->file), n,
 				   (unsigned long long)records_offset(&rec->file));
 	if (r < 0)
 		return problem_set(problem, r, "recording: read %s: %s", what, strerror(-r));

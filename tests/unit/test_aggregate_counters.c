@@ -144,7 +144,8 @@ static enum removed model_judge(const struct model *model, const struct branch_e
 
 	*from = model_off(entry->from_ip);
 	*to = model_off(entry->to_ip);
-	if (model->chain == CHAIN_CUT && is_doubled && *from && *to && (int64_t)(*from - *to) > 0x1000)
+	if (model->chain == CHAIN_CUT && is_doubled && *from && *to &&
+	    (int64_t)(*from - *to) > 0x1000)
 		return REMOVED_REPEATED;
 	if (model->chain == CHAIN_CUT) {
 		if (entry->flags & BRANCH_ABORT || entry->flags & BRANCH_IN_TX)

@@ -1039,7 +1039,8 @@ static const struct mangle mangles[] = {
 	{ "attr size zero", 16, true, 8, 0, -EBADMSG, 0, "attrs", 0, 0 },
 	{ "attr size huge", 16, true, 8, 1ull << 40, -EBADMSG, 0, "attrs", 0, 0 },
 	{ "no attrs", 32, true, 8, 0, -EBADMSG, 0, "0 bytes of attrs", 0, 0 },
-	{ "attrs out of the file", 24, true, 8, 1 << 20, -EBADMSG, 0, "too short for its attrs", 0, 0 },
+	{ "attrs out of the file", 24, true, 8, 1 << 20, -EBADMSG, 0, "too short for its attrs", 0,
+	  0 },
 	{ "attrs out of any file", 24, true, 8, UINT64_MAX, -EBADMSG, 0, "any file", 0, 0 },
 	{ "data in the header", 40, true, 8, 8, -EBADMSG, 0, "any file", 0, 0 },
 	/* Before the fix, more bytes were told as read than there are. */

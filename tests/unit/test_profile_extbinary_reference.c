@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The extbinary writer against a second reader that shares nothing with it: written from the format's
- * description alone, without bounds, for files of our own. It prints what it reads as text.
+ * The extbinary writer against a second reader that shares nothing with it: written from the
+ * format's description alone, without bounds, for files of our own. It prints what it reads as
+ * text.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,10 +21,10 @@ struct reference {
 	const uint8_t *file, *p;
 	const char *names[4096];
 	size_t n_names;
-	uint64_t flags[64];		      /* by section type */
-	uint64_t offsets[64], sizes[64];      /* likewise */
+	uint64_t flags[64];		 /* by section type */
+	uint64_t offsets[64], sizes[64]; /* likewise */
 	uint64_t n_records, sum, max_head, n_functions;
-	uint64_t head_offsets[4096];	      /* of each function, from the profile section */
+	uint64_t head_offsets[4096]; /* of each function, from the profile section */
 	uint64_t head_names[4096];
 	struct buf text;
 };
@@ -85,7 +86,8 @@ static void print_place(struct reference *r, unsigned int depth)
 
 	buf_spaces(&r->text, depth);
 	if (disc)
-		buf_printf(&r->text, "%llu.%llu: ", (unsigned long long)line, (unsigned long long)disc);
+		buf_printf(&r->text, "%llu.%llu: ", (unsigned long long)line,
+			   (unsigned long long)disc);
 	else
 		buf_printf(&r->text, "%llu: ", (unsigned long long)line);
 }

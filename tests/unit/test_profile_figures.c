@@ -211,7 +211,8 @@ static void test_show_json_parses_and_has_the_figures(void **state)
 	assert_int_equal(member(root, "n_functions"), 3);
 	assert_int_equal(member(root, "n_inlinees"), 1);
 	assert_int_equal(member(root, "samples"), 110);
-	assert_string_equal(json_object_get_string(json_object_object_get(root, "verdict")), "thin");
+	assert_string_equal(json_object_get_string(json_object_object_get(root, "verdict")),
+			    "thin");
 	assert_true(json_object_object_get_ex(root, "cutoffs", &cutoffs));
 	assert_int_equal(json_object_array_length(cutoffs), SUMMARY_N_CUTOFFS);
 	assert_true(json_object_object_get_ex(root, "functions", &functions));

@@ -10,7 +10,8 @@
 
 static void test_verdict_each_rule_has_its_border(void **state)
 {
-	static const struct verdict_limits limits = { .min_density = 50, .max_lost = 0.5,
+	static const struct verdict_limits limits = { .min_density = 50,
+						      .max_lost = 0.5,
 						      .max_invalid = 0.25 };
 	static const struct {
 		struct verdict_input input;

@@ -22,8 +22,10 @@ struct fixture {
 
 static void begin(struct fixture *x, uint16_t machine)
 {
-	/* at 0x1000 nop5, at 0x1005 jmp rel32, at 0x100a jmp rel8, at 0x100c 0x06: no instruction */
-	static const uint8_t code[] = { 0x0f, 0x1f, 0x44, 0, 0, 0xe9, 0, 0, 0, 0, 0xeb, 0, 0x06, 0xc3 };
+	/* at 0x1000 nop5, at 0x1005 jmp rel32, at 0x100a jmp rel8, at 0x100c 0x06: no instruction
+	 */
+	static const uint8_t code[] = { 0x0f, 0x1f, 0x44, 0,	0, 0xe9, 0,
+					0,    0,    0,	  0xeb, 0, 0x06, 0xc3 };
 	unsigned int text;
 
 	*x = (struct fixture){ 0 };
@@ -179,11 +181,14 @@ static void test_load_base_one_symbol_on_both_sides(void **state)
 	open_image(&x);
 	assert_int_equal(x.image->preferred_base, TEXT);
 	/* _text is where the image begins, _stext 5 bytes further */
-	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_text", 0x7000, 0x9000), 0x9000);
-	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_stext", 0x7000, 0x9000), 0x8ffb);
+	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_text", 0x7000, 0x9000),
+			 0x9000);
+	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_stext", 0x7000, 0x9000),
+			 0x8ffb);
 	/* no symbol named, none of that name, or its address hidden: as llvm-profgen does */
 	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]", 0x7000, 0x9000), 0x7000);
-	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_etext", 0x7000, 0x9000), 0x7000);
+	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_etext", 0x7000, 0x9000),
+			 0x7000);
 	assert_int_equal(load_base_from_map(x.image, "[kernel.kallsyms]_text", 0x7000, 0), 0x7000);
 	assert_int_equal(load_base_from_map(x.image, "vmlinux", 0x7000, 0x9000), 0x7000);
 	end(&x);
