@@ -359,8 +359,10 @@ static int choose_ip(const struct machine *machine, const struct pmu *pmu,
 		     const struct event_config *config, struct event *event,
 		     struct problem *problem)
 {
+	bool has_cycles = pmu && pmu->unit != BRANCH_UNIT_OTHER;
+
 	event->degraded |= EVENT_DEGRADED_IP_ONLY;
-	if (is_auto(config) ? !pmu : strcmp(config->event, "cpu-clock") == 0) {
+	if (is_auto(config) ? !has_cycles : strcmp(config->event, "cpu-clock") == 0) {
 		set_cpu_clock(event);
 		return 0;
 	}

@@ -234,7 +234,7 @@ static int read_terms(int pmu_fd, const char *directory, struct pmu_term **terms
 		r = array_push_room(*terms, *n_terms, capacity, TERMS_MAX);
 		if (r == -ENOMEM)
 			break;
-		if (r == 0 && read_term(dirfd(dir), entry->d_name, &(*terms)[*n_terms]))
+		if (r == 0 && read_term(fd, entry->d_name, &(*terms)[*n_terms]))
 			(*n_terms)++;
 		else
 			(*n_skipped)++;
@@ -339,7 +339,7 @@ static int read_pmus(struct machine *machine, int root_fd)
 	}
 	for (struct dirent *entry; r == 0 && (entry = readdir(dir));)
 		if (!is_hidden(entry->d_name))
-			r = add_pmu(machine, dirfd(dir), entry->d_name, &capacity);
+			r = add_pmu(machine, fd, entry->d_name, &capacity);
 	closedir(dir);
 	if (machine->n_pmus > 0)
 		qsort(machine->pmus, machine->n_pmus, sizeof(*machine->pmus), compare_pmus);

@@ -305,6 +305,10 @@ static void test_event_arm_without_brbe_is_refused(void **state)
 
 static void test_event_unlisted_pmu_needs_a_sysfs_event(void **state)
 {
+	struct event_config config = branches;
+	struct problem problem;
+	struct event event;
+
 	tree_put_pmu(&tree, "lab", "type", "33");
 	tree_put_pmu(&tree, "lab", "caps/branches", "32");
 	tree_put_pmu(&tree, "lab", "format/event", "config:0-7,32-35");
@@ -313,6 +317,9 @@ static void test_event_unlisted_pmu_needs_a_sysfs_event(void **state)
 	tree_put_pmu(&tree, "lab", "events/br_inst_retired.near_taken", "event=0x3c4");
 	intel(0x6a, "");
 	assert_chosen("lab", EVENT_ORIGIN_SYSFS, 33, 0x3000000c4, ANY_KERNEL);
+	config.mode = EVENT_MODE_IP; /* it need not count cycles */
+	assert_int_equal(choose("lab", &config, &event, &problem), 0);
+	assert_attr(&event.attr, 1, 0, 0);
 }
 
 static void test_event_guest_without_records_names_the_host(void **state)
