@@ -177,6 +177,21 @@ void budget_resume(struct budget *budget)
 	*budget = fresh;
 }
 
+int budget_set_limits(struct budget *budget, double max_overhead, uint64_t target_samples_per_hour,
+		      struct problem *problem)
+{
+	struct budget_options options = budget->options;
+	int r;
+
+	options.max_overhead = max_overhead;
+	options.target_samples_per_hour = target_samples_per_hour;
+	r = check_options(&options, problem);
+	if (r < 0)
+		return r;
+	budget->options = options;
+	return 0;
+}
+
 /* ---- averages ---- */
 
 /* Moves sum towards value, as dt of constant value would. Stable for every dt. */

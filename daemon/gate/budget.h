@@ -160,6 +160,14 @@ struct budget_decision budget_feed(struct budget *budget, const struct budget_us
 /* After a stop, when a person says so: begins again as after budget_init(), totals go on. */
 void budget_resume(struct budget *budget);
 
+/*
+ * Other limits while running, as at a reload; what was learnt and counted stays. Another period
+ * needs another budget: weights are in its units, so publish and empty the counters first. As
+ * budget_init().
+ */
+must_check int budget_set_limits(struct budget *budget, double max_overhead,
+				 uint64_t target_samples_per_hour, struct problem *problem);
+
 /* figures */
 
 /* Recent share of the machine, all accounts. */
