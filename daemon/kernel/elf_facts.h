@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The little that tells whether an ELF file is the vmlinux we look for, before anyone reads it:
+ * headers and notes, some KiB of a file of hundreds of MiB.
+ *
+ * Not libelf: this runs in the daemon itself, on files that it has no reason to trust, while libelf
+ * and libdw are for the worker, which may crash (design, decision 5).
+ */
+
+#include <stdbool.h>
+#include "build_id.h"
+
+struct problem;
+
+struct elf_facts {
+	struct build_id build_id; /* n_bytes 0: none */
+	bool has_code;		  /* a section with instructions in the file */
+	bool has_debug_info;	  /* a .debug_info in the file, compressed or not */
+};
+
+/*
+ * Reads them from fd by pread(2). 0; -errno; -EBADMSG and a sentence without the file's name: not
+ * an ELF file of 64 bits and little-endian, or headers that point outside of it.
+ */
+must_check int elf_facts_read(int fd, struct elf_facts *ret_facts, struct problem *problem);

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a module's text ends, no file of the kernel says: the size in /proc/modules is the sum of
+ * its parts, which since Linux 6.4 lie apart (kernel/module/procfs.c, module_total_size()), and
+ * kallsyms has no sizes. Text is taken to end with the page of the last text symbol: memory of a
+ * module comes in pages of its own, so nobody else's code is claimed. Of a last function that
+ * crosses a page, the rest counts as foreign.
+ */
+#include "map.h"
+
+#include <errno.h>
+#include <string.h>
+#include "modules.h"
+
+static bool is_power_of_two(uint64_t v)
+{
+	return v && !(v & (v - 1));
+}
+
+void map_free(struct address_map *map)
+{
+	if (!map)
+		return;
+	free(map->objects);
+	free(map);
+}
+
+static void add_kernel(struct address_map *map, const struct map_input *input)
+{
+	const struct kernel_text *text = &input->kallsyms->text;
+
+	map->objects[map->n_objects++] = (struct map_object){
+		.name = "vmlinux",
+		.build_id = *input->build_id,
+		.base_ip = text->text_ip,
+		.start_ip = text->stext_ip,
+		.end_ip = text->etext_ip,
+	};
+}
+
+/* The last address that an offset can stand for. */
+static uint64_t window_last_ip(const struct address_map *map)
+{
+	return map->window_ip > UINT64_MAX - UINT32_MAX ? UINT64_MAX : map->window_ip + UINT32_MAX;
+}
+
+static bool is_in_window(const struct address_map *map, uint64_t start_ip, uint64_t end_ip)
+{
+	/* offset 0 is not an address */
+	return start_ip > map->window_ip && start_ip < end_ip && end_ip - 1 <= window_last_ip(map);
+}
+
+static void add_module(struct address_map *map, const struct map_input *input,
+		       const struct module *module)
+{
+	const struct kallsyms_module *symbols = kallsyms_find_module(input->kallsyms, module->name);
+	struct map_object *object = &map->objects[map->n_objects];
+
+	/* kallsyms is read a moment later: another instance, loaded since, has nothing in common */
+	if (!symbols || module->base_ip == 0 || symbols->first_ip < module->base_ip) {
+		map->n_without_text++;
+		return;
+	}
+	*object = (struct map_object){
+		.base_ip = module->base_ip,
+		.start_ip = module->base_ip,
+		/* wraps to 0 on the last page of all, which is outside, then */
+		.end_ip = (symbols->last_ip | (input->page_bytes - 1)) + 1,
+	};
+	memcpy(object->name, module->name, sizeof(object->name));
+	if (!is_in_window(map, object->start_ip, object->end_ip)) {
+		map->n_outside++;
+		return;
+	}
+	map->n_objects++;
+}
+
+static int compare_objects(const void *a, const void *b)
+{
+	const struct map_object *x = a, *y = b;
+
+	if (x->start_ip != y->start_ip)
+		return x->start_ip < y->start_ip ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static bool is_kernel(const struct address_map *map, const struct map_object *object,
+		      const struct kernel_text *text)
+{
+	return object->start_ip == text->stext_ip && object->end_ip == text->etext_ip &&
+	       strcmp(object->name, "vmlinux") == 0;
+}
+
+/* Which of two objects to keep that claim the same code: the image, or whoever begins first. */
+static void drop_overlapping(struct address_map *map, const struct kernel_text *text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < map->n_objects; i++) {
+		const struct map_object *object = &map->objects[i];
+		bool is_image = is_kernel(map, object, text);
+
+		while (is_image && n > 0 && map->objects[n - 1].end_ip > object->start_ip) {
+			map->n_overlapping++;
+			n--;
+		}
+		if (n > 0 && map->objects[n - 1].end_ip > object->start_ip) {
+			map->n_overlapping++;
+			continue;
+		}
+		if (is_image)
+			map->kernel = n;
+		map->objects[n++] = *object;
+	}
+	map->n_objects = n;
+}
+
+static void read_build_ids(struct address_map *map, int root_fd)
+{
+	for (size_t i = 0; i < map->n_objects; i++) {
+		struct map_object *object = &map->objects[i];
+
+		if (i == map->kernel)
+			continue;
+		if (root_fd < 0 || module_read_build_id(root_fd, object->name, &object->build_id))
+			map->n_without_build_id++;
+	}
+}
+
+int map_new(const struct map_input *input, struct address_map **ret_map)
+{
+	const struct kernel_text *text = &input->kallsyms->text;
+	size_t n_modules = input->modules ? input->modules->n : 0;
+	struct address_map *map cleanup(map_cleanup) = NULL;
+
+	if (!is_power_of_two(input->page_bytes))
+		return -EINVAL;
+	map = calloc(1, sizeof(*map));
+	if (!map)
+		return -ENOMEM;
+	map->objects = calloc(n_modules + 1, sizeof(*map->objects));
+	if (!map->objects)
+		return -ENOMEM;
+	/* kallsyms takes no _text below 2^63 */
+	map->window_ip = text->text_ip - MAP_WINDOW_BELOW_BYTES;
+	add_kernel(map, input);
+	for (size_t i = 0; i < n_modules; i++)
+		add_module(map, input, &input->modules->items[i]);
+	qsort(map->objects, map->n_objects, sizeof(*map->objects), compare_objects);
+	drop_overlapping(map, text);
+	read_build_ids(map, input->root_fd);
+	*ret_map = steal_ptr(map);
+	return 0;
+}
+
+const struct map_object *map_find(const struct address_map *map, uint64_t ip)
+{
+	size_t low = 0, high = map->n_objects;
+
+	/* objects[..low) start at or before ip, those from high on behind it */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (map->objects[middle].start_ip <= ip)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 && ip < map->objects[low - 1].end_ip ? &map->objects[low - 1] : NULL;
+}
+
+const struct map_object *map_find_off(const struct address_map *map, uint32_t off)
+{
+	if (off == 0 || off > UINT64_MAX - map->window_ip)
+		return NULL;
+	return map_find(map, map->window_ip + off);
+}
+
+static bool is_same_build_id(const struct build_id *a, const struct build_id *b)
+{
+	return a->n_bytes == b->n_bytes && memcmp(a->bytes, b->bytes, a->n_bytes) == 0;
+}
+
+static bool is_same(const struct map_object *a, const struct map_object *b)
+{
+	return strcmp(a->name, b->name) == 0 && is_same_build_id(&a->build_id, &b->build_id) &&
+	       a->base_ip == b->base_ip && a->start_ip == b->start_ip && a->end_ip == b->end_ip;
+}
+
+int map_diff(const struct address_map *before, const struct address_map *after,
+	     struct map_change **ret_changes, size_t *ret_n_changes)
+{
+	struct map_change *changes = calloc(before->n_objects + after->n_objects, sizeof(*changes));
+	size_t b = 0, a = 0, n = 0;
+
+	if (!changes)
+		return -ENOMEM;
+	while (b < before->n_objects || a < after->n_objects) {
+		const struct map_object *old = b < before->n_objects ? &before->objects[b] : NULL;
+		const struct map_object *new = a < after->n_objects ? &after->objects[a] : NULL;
+
+		if (old && new && is_same(old, new)) {
+			b++;
+			a++;
+		} else if (old && (!new || old->start_ip <= new->start_ip)) {
+			changes[n++] = (struct map_change){ MAP_GONE, b++ };
+		} else {
+			changes[n++] = (struct map_change){ MAP_CAME, a++ };
+		}
+	}
+	*ret_changes = changes;
+	*ret_n_changes = n;
+	return 0;
+}
