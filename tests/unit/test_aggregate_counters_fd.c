@@ -234,6 +234,7 @@ MANGLE(unknown_task, b->task = 9)
 MANGLE(in_a_merge, b->task = TASK_MERGE)
 MANGLE(in_a_reset, b->task = TASK_RESET)
 MANGLE(in_a_stack_but_damaged, b->task = TASK_STACK; used_slot(b, true, true)->value += 1000)
+MANGLE(in_a_large_stack, b->task = TASK_STACK; used_slot(b, true, true)->value += 3000)
 MANGLE(in_a_stack_but_less, b->task = TASK_STACK; used_slot(b, true, true)->value--)
 MANGLE(in_a_stack_edge_damaged, b->task = TASK_STACK; used_slot(b, false, true)->value += 1000)
 
@@ -283,6 +284,7 @@ static const struct {
 	{ in_a_merge, COUNTERS_E_BROKEN, "in a merge" },
 	{ in_a_reset, 0, "" },
 	{ in_a_stack_but_damaged, COUNTERS_E_BROKEN, "more than a stack" },
+	{ in_a_large_stack, COUNTERS_E_BROKEN, "more than a stack" },
 	{ in_a_stack_but_less, COUNTERS_E_BROKEN, "more than a stack" },
 	{ in_a_stack_edge_damaged, COUNTERS_E_BROKEN, "more than a stack" },
 	/* the sum of kept entries is what finds it, or the classifier */
@@ -349,28 +351,37 @@ static void test_counters_fd_of_the_wrong_kind_is_refused(void **state)
 	const size_t n_bytes = counters->n_bytes;
 	const struct {
 		int fd, result;
+		const char *why;
 	} cases[] = {
-		{ copy_block(counters->block, n_bytes, SEALS), 0 },
-		{ copy_block(counters->block, n_bytes, 0), COUNTERS_E_BROKEN },
-		{ copy_block(counters->block, n_bytes, F_SEAL_GROW), COUNTERS_E_BROKEN },
-		{ copy_block(counters->block, n_bytes, F_SEAL_SHRINK), COUNTERS_E_BROKEN },
-		{ copy_block(counters->block, n_bytes, SEALS | F_SEAL_WRITE), COUNTERS_E_BROKEN },
-		{ copy_block(counters->block, n_bytes - 1, SEALS), COUNTERS_E_BROKEN },
-		{ copy_block(counters->block, n_bytes + 1, SEALS), COUNTERS_E_BROKEN },
-		{ copy_block(counters->block, 1ull << 40, SEALS), COUNTERS_E_BROKEN },
-		{ copy_block(counters->block, HEADER_BYTES, SEALS), COUNTERS_E_BROKEN },
-		{ copy_block(counters->block, HEADER_BYTES - 1, SEALS), COUNTERS_E_BROKEN },
-		{ copy_block(counters->block, 0, SEALS), COUNTERS_E_BROKEN },
-		{ open("/dev/null", O_RDWR), COUNTERS_E_BROKEN },
-		{ open("/proc/self/exe", O_RDONLY), COUNTERS_E_BROKEN },
-		{ -1, COUNTERS_E_BROKEN },
+		{ copy_block(counters->block, n_bytes, SEALS), 0, "" },
+		{ copy_block(counters->block, n_bytes, 0), COUNTERS_E_BROKEN, "not a memory file" },
+		{ copy_block(counters->block, n_bytes, F_SEAL_GROW), COUNTERS_E_BROKEN,
+		  "not a memory file" },
+		{ copy_block(counters->block, n_bytes, F_SEAL_SHRINK), COUNTERS_E_BROKEN,
+		  "not a memory file" },
+		{ copy_block(counters->block, n_bytes, SEALS | F_SEAL_WRITE), COUNTERS_E_BROKEN,
+		  "mapped" },
+		{ copy_block(counters->block, n_bytes - 1, SEALS), COUNTERS_E_BROKEN,
+		  "the size is not" },
+		{ copy_block(counters->block, n_bytes + 1, SEALS), COUNTERS_E_BROKEN,
+		  "are more than" },
+		{ copy_block(counters->block, 1ull << 40, SEALS), COUNTERS_E_BROKEN,
+		  "are more than" },
+		{ copy_block(counters->block, HEADER_BYTES, SEALS), COUNTERS_E_BROKEN,
+		  "the size is not" },
+		{ copy_block(counters->block, HEADER_BYTES - 1, SEALS), COUNTERS_E_BROKEN,
+		  "smaller than" },
+		{ copy_block(counters->block, 0, SEALS), COUNTERS_E_BROKEN, "smaller than" },
+		{ open("/dev/null", O_RDWR), COUNTERS_E_BROKEN, "not a memory file" },
+		{ open("/proc/self/exe", O_RDONLY), COUNTERS_E_BROKEN, "not a memory file" },
+		{ -1, COUNTERS_E_BROKEN, "not a memory file" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < array_size(cases); i++) {
 		int r = counters_adopt(cases[i].fd, &config, &identity, &adopted, &problem);
 
-		if (r != cases[i].result)
+		if (r != cases[i].result || (r && !strstr(problem.text, cases[i].why)))
 			fail_msg("case %zu: %d, %s", i, r, problem.text);
 		if (r == 0)
 			counters_free(adopted);
@@ -397,68 +408,112 @@ static void test_counters_fd_bad_config_is_refused(void **state)
 	assert_int_equal(counters_adopt(0, &tiny, &identity, &counters, &problem), -EINVAL);
 }
 
-/* Adopts a copy, so that what is stepped through stays as it is. Returns its number of stacks. */
-static uint64_t assert_adoptable(const struct counters *counters, uint64_t step)
-{
-	struct problem problem = { "" };
-	struct counters *adopted;
-	uint64_t n_stacks;
-	int fd = copy_block(counters->block, counters->n_bytes, SEALS);
-
-	if (counters_adopt(fd, &config, &identity, &adopted, &problem))
-		fail_msg("step %llu: %s", (unsigned long long)step, problem.text);
-	n_stacks = counters_totals(adopted)->n_stacks;
-	/* and it counts on */
-	add_stacks(adopted, 1000, 1);
-	assert_balanced(adopted);
-	counters_free(adopted);
-	close(fd);
-	return n_stacks;
-}
-
 #define N_STEPPED 6u
 
-/* In a child, under the eyes of its parent. */
-static void __attribute__((noreturn)) count_and_exit(struct counters *counters)
+/* What a child does, one instruction at a time, and what its totals are in between. */
+struct stepped {
+	struct counters *counters;		     /* in a memfd */
+	struct counters *other;			     /* to be merged */
+	struct counters_totals after[N_STEPPED + 1]; /* so many stacks */
+	uint64_t n_looks[TASK_MERGE + 1];	     /* by the task in which it was looked at */
+	uint64_t n_stacks_max;
+};
+
+static void assert_between(uint64_t low, uint64_t n, uint64_t high)
 {
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	assert_true(low <= n && n <= high);
+}
+
+/* So many stacks were begun or done: the numbers are those of the ones before, and of a part. */
+static void assert_plausible(const struct stepped *s, const struct counters *adopted)
+{
+	const struct counters_totals *t = counters_totals(adopted);
+	const struct counters_totals *low = &s->after[t->n_stacks ? t->n_stacks - 1 : 0];
+	const struct counters_totals *high =
+		&s->after[t->n_stacks < N_STEPPED ? t->n_stacks + 1 : N_STEPPED];
+
+	assert_between(low->n_entries, t->n_entries, high->n_entries);
+	assert_between(low->n_kept, t->n_kept, high->n_kept);
+	assert_between(low->n_pairs, t->n_pairs, high->n_pairs);
+	assert_between(low->kept_weight, t->kept_weight, high->kept_weight);
+}
+
+/* Adopts a copy, so that what is stepped through stays as it is. */
+static void look(struct stepped *s)
+{
+	const uint64_t task = s->counters->block->task;
+	int fd = copy_block(s->counters->block, s->counters->n_bytes, SEALS), r;
+	struct problem problem = { "" };
+	struct counters *adopted = NULL;
+
+	s->n_looks[task]++;
+	r = counters_adopt(fd, &config, &identity, &adopted, &problem);
+	if (r != (task == TASK_MERGE ? COUNTERS_E_BROKEN : 0))
+		fail_msg("task %d: %s", (int)task, problem.text);
+	if (r == 0) {
+		uint64_t n_stacks = counters_totals(adopted)->n_stacks;
+
+		s->n_stacks_max = n_stacks > s->n_stacks_max ? n_stacks : s->n_stacks_max;
+		assert_plausible(s, adopted);
+		assert_int_equal(adopted->block->task, TASK_NONE);
+		/* and it counts on */
+		add_stacks(adopted, 1000, 1);
+		assert_balanced(adopted);
+	}
+	counters_free(adopted);
+	close(fd);
+}
+
+/* In a child, under the eyes of its parent. */
+static void __attribute__((noreturn)) work_and_exit(const struct stepped *s)
+{
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+		_exit(77); /* not allowed here */
 	raise(SIGSTOP);
-	add_stacks(counters, 0, N_STEPPED);
-	counters_reset(counters);
-	_exit(0);
+	add_stacks(s->counters, 0, N_STEPPED);
+	counters_reset(s->counters);
+	_exit(counters_merge(s->counters, s->other));
+}
+
+static void set_up_stepped(struct stepped *s, int *ret_fd)
+{
+	*s = (struct stepped){ 0 };
+	assert_int_equal(counters_new(&config, &s->other), 0);
+	for (uint64_t i = 0; i < N_STEPPED; i++) {
+		add_stacks(s->other, i, 1);
+		s->after[i + 1] = *counters_totals(s->other);
+	}
+	*ret_fd = new_in_fd(&s->counters);
 }
 
 static void test_counters_fd_killed_at_any_instruction_can_be_adopted(void **state)
 {
-	struct counters *counters;
-	int fd = new_in_fd(&counters), status;
-	uint64_t n_steps = 0, n_stacks_max = 0;
-	pid_t child = fork();
+	struct stepped s;
+	int fd, status;
+	pid_t child;
 
 	(void)state;
+	set_up_stepped(&s, &fd);
+	child = fork();
 	if (child == 0)
-		count_and_exit(counters);
+		work_and_exit(&s);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	if (!WIFSTOPPED(status))
 		skip();
 	while (WIFSTOPPED(status)) {
-		uint64_t n_stacks;
-
-		if (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) != 0)
-			break;
+		assert_int_equal(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL), 0);
 		assert_int_equal(waitpid(child, &status, 0), child);
 		/* the block says when it is worth a look */
-		if (counters->block->task == TASK_NONE)
-			continue;
-		n_steps++;
-		n_stacks = assert_adoptable(counters, n_steps);
-		if (n_stacks > n_stacks_max)
-			n_stacks_max = n_stacks;
+		if (s.counters->block->task != TASK_NONE)
+			look(&s);
 	}
-	assert_true(n_steps > 1000);
-	assert_int_equal(n_stacks_max, N_STEPPED);
-	print_message("%llu instructions\n", (unsigned long long)n_steps);
-	counters_free(counters);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_true(s.n_looks[TASK_STACK] > 100 * N_STEPPED);
+	assert_true(s.n_looks[TASK_RESET] > 10 && s.n_looks[TASK_MERGE] > 100);
+	assert_int_equal(s.n_stacks_max, N_STEPPED);
+	assert_same(s.counters, s.other);
+	counters_free(s.counters);
+	counters_free(s.other);
 	close(fd);
 }
 

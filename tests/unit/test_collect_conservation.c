@@ -130,6 +130,9 @@ static void test_conservation_untold_loss_is_allowed_until_settled(void **state)
 	c.is_settled = false;
 	assert_int_equal(check(&c, &result), 0);
 	assert_int_equal(result.n_taken, 1000);
+	/* but not more than was lost */
+	c.ring.n_lost += 6;
+	assert_int_equal(check(&c, &result), CONSERVATION_E_BROKEN);
 }
 
 static void test_conservation_older_kernel_gives_a_lower_bound(void **state)

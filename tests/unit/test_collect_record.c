@@ -259,6 +259,8 @@ static const struct {
 	{ 0, 1, { 0 }, RECORD_E_UNKNOWN },
 	{ PERF_RECORD_MMAP2, 8, { 0 }, RECORD_E_UNKNOWN },
 	{ PERF_RECORD_READ, 8, { 0 }, RECORD_E_UNKNOWN },
+	/* the type behind the last that we know */
+	{ PERF_RECORD_TEXT_POKE + 1, 3, { 0 }, RECORD_E_UNKNOWN },
 	{ 1u << 31 | PERF_RECORD_SAMPLE, 3, { 0 }, RECORD_E_UNKNOWN },
 };
 
@@ -292,6 +294,27 @@ static void test_record_sizes_and_counts_must_fit(void **state)
 	}
 }
 
+static void test_record_without_stack_has_no_more_than_its_fields(void **state)
+{
+	const struct record_format format = { .sample = { .sample_type = PERF_SAMPLE_IP |
+									 PERF_SAMPLE_TIME } };
+	const uint64_t words[3] = { IP, 5, 0 };
+	struct record_layout layout;
+	struct record record;
+
+	(void)state;
+	assert_int_equal(record_layout_of(&format, &layout), 0);
+	for (uint16_t n = 0; n <= 3; n++) {
+		struct ring_record raw = { .type = PERF_RECORD_SAMPLE,
+					   .n_words = n,
+					   .words = words };
+
+		assert_int_equal(record_decode(&layout, &raw, &record),
+				 n == 2 ? 0 : RECORD_E_MALFORMED);
+	}
+	assert_int_equal(record.sample.ip, IP);
+}
+
 static void test_record_deeper_than_the_pmu_is_told_apart(void **state)
 {
 	struct branch_entry entries[6] = { 0 };
@@ -321,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_record_lost_says_how_many_and_when),
 		cmocka_unit_test(test_record_side_band_is_read),
 		cmocka_unit_test(test_record_sizes_and_counts_must_fit),
+		cmocka_unit_test(test_record_without_stack_has_no_more_than_its_fields),
 		cmocka_unit_test(test_record_deeper_than_the_pmu_is_told_apart),
 	};
 

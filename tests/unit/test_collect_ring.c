@@ -160,6 +160,19 @@ static void test_ring_copies_wrapped_records_only(void **state)
 	ring_producer_deinit(&f.producer);
 }
 
+static void test_ring_record_that_ends_with_the_ring_is_not_copied(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	set_up(&f, RING_BYTES, RING_BYTES - 800);
+	put_sample(&f, 1, 32);
+	put_sample(&f, 2, 32);
+	assert_reads(&f, 1, 2, 32);
+	assert_int_equal(f.reader.ring.stats.n_wrapped, 0);
+	tear_down(&f, RING_BYTES - 800);
+}
+
 static void test_ring_largest_record_wraps_whole(void **state)
 {
 	static uint8_t body[65528 - 8];
@@ -256,12 +269,13 @@ static void test_ring_unknown_types_are_skipped_and_counted_by_type(void **state
 	produce_other(&f.producer, 30, body, 8);
 	put_sample(&f, 1, 4);
 	produce_other(&f.producer, 31, body, 0);
+	produce_other(&f.producer, 32, body, 0);
 	produce_other(&f.producer, UINT32_MAX, body, 0);
 	produce_other(&f.producer, 0, body, 0);
 	assert_reads(&f, 1, 1, 4);
 	assert_int_equal(f.reader.ring.stats.n_unknown[PERF_RECORD_MMAP2], 1);
 	assert_int_equal(f.reader.ring.stats.n_unknown[30], 1);
-	assert_int_equal(f.reader.ring.stats.n_unknown[31], 2);
+	assert_int_equal(f.reader.ring.stats.n_unknown[31], 3);
 	assert_int_equal(f.reader.ring.stats.n_unknown[0], 1);
 	tear_down(&f, 0);
 }
@@ -591,6 +605,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ring_wraps_at_every_offset_and_gives_whole_records),
 		cmocka_unit_test(test_ring_copies_wrapped_records_only),
+		cmocka_unit_test(test_ring_record_that_ends_with_the_ring_is_not_copied),
 		cmocka_unit_test(test_ring_largest_record_wraps_whole),
 		cmocka_unit_test(test_ring_impossible_head_is_counted_and_left_behind),
 		cmocka_unit_test(test_ring_head_a_whole_ring_ahead_is_read),
