@@ -317,6 +317,11 @@ static void test_event_unlisted_pmu_needs_a_sysfs_event(void **state)
 	tree_put_pmu(&tree, "lab", "events/br_inst_retired.near_taken", "event=0x3c4");
 	intel(0x6a, "");
 	assert_chosen("lab", EVENT_ORIGIN_SYSFS, 33, 0x3000000c4, ANY_KERNEL);
+	tree_put_pmu(&tree, "other", "type", "34");
+	tree_put_pmu(&tree, "other", "caps/branches", "16");
+	tree_put_pmu(&tree, "other", "events/ex_ret_brn_tkn", "config=0xc4");
+	intel(0x6a, "");
+	assert_chosen("other", EVENT_ORIGIN_SYSFS, 34, 0xc4, ANY_KERNEL);
 	config.mode = EVENT_MODE_IP; /* it need not count cycles */
 	assert_int_equal(choose("lab", &config, &event, &problem), 0);
 	assert_attr(&event.attr, 1, 0, 0);
@@ -349,6 +354,22 @@ static void test_event_changing_period_is_in_each_sample(void **state)
 	assert_int_equal(choose("cpu", &config, &event, &problem), 0);
 	assert_int_equal(event.attr.sample_type, 1 | 4 | 0x100 | 0x800);
 	assert_string_equal(event.name, "BR_INST_RETIRED.NEAR_TAKEN");
+}
+
+static void test_event_auto_and_empty_are_the_default(void **state)
+{
+	static const char *const names[] = { NULL, "", "auto" };
+	struct event_config config = branches;
+	struct problem problem;
+	struct event event;
+
+	tree_put_x86(&tree, "cpu", "4", NULL, "32");
+	intel(0x6a, "");
+	for (size_t i = 0; i < array_size(names); i++) {
+		config.event = names[i];
+		assert_int_equal(choose("cpu", &config, &event, &problem), 0);
+		assert_int_equal(event.origin, EVENT_ORIGIN_LIBPFM);
+	}
 }
 
 static void test_event_impossible_period_is_refused(void **state)
@@ -402,6 +423,8 @@ static void test_event_configured_nonsense_is_refused(void **state)
 		{ "cpu/event=/", "no term=number" },
 		{ "cpu/event=0xc4x/", "no term=number" },
 		{ "cpu/event=0x123456789abcdef01/", "no term=number" },
+		{ "cpu/event=0x000000000000000000000000000000000001/", "no term=number" },
+		{ "cpu/a_term_of_more_bytes_than_there_is_room_for_in_a_name/", "no term=number" },
 		{ "cpu//", "no term=number" },
 		{ "cpu/event=1,/", "no term=number" },
 		{ "cpu/period=3/", "no term \"period\"" },
@@ -520,6 +543,7 @@ int main(void)
 		in_tree(test_event_unlisted_pmu_needs_a_sysfs_event),
 		in_tree(test_event_guest_without_records_names_the_host),
 		in_tree(test_event_changing_period_is_in_each_sample),
+		in_tree(test_event_auto_and_empty_are_the_default),
 		in_tree(test_event_impossible_period_is_refused),
 		in_tree(test_event_configured_strings_are_encoded),
 		in_tree(test_event_configured_nonsense_is_refused),

@@ -522,6 +522,11 @@ static void test_open_facts_unreadable_are_unknown(void **state)
 	assert_false(facts.has_perfmon || facts.has_sys_admin || facts.has_ipc_lock);
 	assert_true(facts.n_fds_limit == UINT64_MAX);
 	assert_int_equal(facts.memlock_bytes, 0);
+	tree_put(&tree, "sys/kernel/perf_event_paranoid", "4294967298");
+	tree_put(&tree, "sys/kernel/perf_event_mlock_kb", "99999999999999999999");
+	assert_int_equal(open_facts_read(tree.root, &facts, NULL), 0);
+	assert_int_equal(facts.paranoid, OPEN_PARANOID_UNKNOWN);
+	assert_int_equal(facts.mlock_kib, 0);
 	tree_free(&tree);
 	assert_int_equal(open_facts_read(tree.root, &facts, NULL), -ENOENT);
 }

@@ -36,7 +36,7 @@ static void test_cpus_list_yields_set(void **state)
 {
 	struct cpus cpus;
 
-	assert_int_equal(cpus_parse("0-3,5,64-66,8191\n", &cpus, NULL), 0);
+	assert_int_equal(cpus_parse("0-3,5-5,64-66,8191\n", &cpus, NULL), 0);
 	assert_int_equal(cpus_count(&cpus), 9);
 	assert_true(cpus_has(&cpus, 3) && cpus_has(&cpus, 66) && cpus_has(&cpus, 8191));
 	assert_false(cpus_has(&cpus, 4) || cpus_has(&cpus, 67) || cpus_has(&cpus, 8192));
@@ -245,12 +245,16 @@ static void test_pmu_malformed_files_are_counted_and_left_out(void **state)
 		*state, "cpu", "events/long",
 		"event=1,event=1,event=1,event=1,event=1,event=1,event=1,event=1,event=1,event=1,"
 		"event=1,event=1");
+	tree_put_pmu(*state, "cpu", "events/a-name-of-more-bytes-than-there-is-room-for",
+		     "event=1");
+	tree_put_pmu(*state, "cpu", "events/directory/file", "event=1");
 	read_machine(*state, x86_cpuinfo(cpuinfo, sizeof(cpuinfo), "GenuineIntel", 6, 0x6a, ""),
 		     &machine);
 	assert_int_equal(machine.n_pmus, 1);
 	assert_int_equal(machine.pmus[0].n_branches, 0);
+	assert_int_equal(machine.pmus[0].n_events, 1);
 	assert_null(pmu_find_event(&machine.pmus[0], "long"));
-	assert_int_equal(machine.n_skipped, 4);
+	assert_int_equal(machine.n_skipped, 6);
 	machine_deinit(&machine);
 }
 
