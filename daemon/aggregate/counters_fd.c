@@ -25,35 +25,47 @@ static int create_memfd(void)
 
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("autofdod-counters", flags);
-	return fd < 0 ? -errno : fd;
+	return fd;
 }
 
-static int size_and_seal(int fd, size_t n_bytes)
-{
-	if (ftruncate(fd, (off_t)n_bytes) < 0 || fcntl(fd, F_ADD_SEALS, SEALS | F_SEAL_SEAL) < 0)
-		return -errno;
-	return 0;
-}
-
-static int map_shared(int fd, size_t n_bytes, void **ret_block)
+/* NULL, and errno says why. */
+static struct block *map_shared(int fd, size_t n_bytes)
 {
 	void *block = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (block == MAP_FAILED)
-		return -errno;
+		return NULL;
 	block_advise(block, n_bytes);
-	*ret_block = block;
-	return 0;
+	return block;
+}
+
+static int new_in(int fd, const struct counters_config *config,
+		  const struct counters_identity *identity, const struct block_shape *shape,
+		  struct counters **ret_counters)
+{
+	struct block *block;
+	int r;
+
+	if (ftruncate(fd, (off_t)shape->n_bytes) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, SEALS | F_SEAL_SEAL) < 0)
+		return -errno;
+	block = map_shared(fd, shape->n_bytes);
+	if (!block)
+		return -errno;
+	block_init(block, shape, config->chain);
+	block->identity = *identity;
+	r = counters_wrap(block, shape, config, ret_counters);
+	if (r < 0)
+		munmap(block, shape->n_bytes);
+	return r;
 }
 
 int counters_new_in_fd(const struct counters_config *config,
 		       const struct counters_identity *identity, struct counters **ret_counters,
 		       int *ret_fd)
 {
-	cleanup(close_cleanup) int fd = -1;
 	struct block_shape shape;
-	void *block = NULL;
-	int r;
+	int r, fd;
 
 	r = block_shape_of(config, &shape);
 	if (r < 0)
@@ -62,21 +74,13 @@ int counters_new_in_fd(const struct counters_config *config,
 		return -EINVAL;
 	fd = create_memfd();
 	if (fd < 0)
-		return fd;
-	r = size_and_seal(fd, shape.n_bytes);
-	if (r == 0)
-		r = map_shared(fd, shape.n_bytes, &block);
-	if (r < 0)
-		return r;
-	block_init(block, &shape, config->chain);
-	((struct block *)block)->identity = *identity;
-	r = counters_wrap(block, &shape, config, ret_counters);
+		return -errno;
+	r = new_in(fd, config, identity, &shape, ret_counters);
 	if (r < 0) {
-		munmap(block, shape.n_bytes);
+		close(fd);
 		return r;
 	}
 	*ret_fd = fd;
-	fd = -1;
 	return 0;
 }
 
@@ -85,25 +89,28 @@ static int broken(struct problem *problem, const char *what)
 	return problem_set(problem, COUNTERS_E_BROKEN, "counters: %s", what);
 }
 
-static int check_file(int fd, const struct block_shape *configured, struct problem *problem,
-		      size_t *ret_n_bytes)
+/* Its size, or 0 and the problem says what it is not. */
+static size_t check_file(int fd, const struct block_shape *configured, struct problem *problem)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
 
-	if (seals < 0 || (seals & SEALS) != SEALS)
-		return broken(problem, "not a memory file of fixed size");
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size < (off_t)HEADER_BYTES)
-		return broken(problem, "smaller than a header");
-	if ((uint64_t)st.st_size > configured->n_bytes)
-		return problem_set(problem, COUNTERS_E_BROKEN,
-				   "counters: %" PRIu64 " bytes are more than the %" PRIu64
-				   " that the configured tables have",
-				   (uint64_t)st.st_size, (uint64_t)configured->n_bytes);
-	*ret_n_bytes = (size_t)st.st_size;
-	return 0;
+	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0) {
+		broken(problem, "not a memory file of fixed size");
+		return 0;
+	}
+	if (st.st_size < (off_t)HEADER_BYTES) {
+		broken(problem, "smaller than a header");
+		return 0;
+	}
+	if ((uint64_t)st.st_size > configured->n_bytes) {
+		problem_set(problem, COUNTERS_E_BROKEN,
+			    "counters: %" PRIu64 " bytes are more than the %" PRIu64
+			    " that the configured tables have",
+			    (uint64_t)st.st_size, (uint64_t)configured->n_bytes);
+		return 0;
+	}
+	return (size_t)st.st_size;
 }
 
 /* A header of ours, of tables that are in the mapping and not larger than configured. */
@@ -204,22 +211,20 @@ int counters_adopt(int fd, const struct counters_config *config,
 		   struct problem *problem)
 {
 	struct block_shape configured;
-	size_t n_bytes = 0;
-	void *block = NULL;
+	struct block *block;
+	size_t n_bytes;
 	int r;
 
 	r = block_shape_of(config, &configured);
 	if (r < 0)
 		return problem_set(problem, r, "counters: impossible number of slots configured");
-	r = check_file(fd, &configured, problem, &n_bytes);
-	if (r < 0)
-		return problem_set(problem, r, "counters: cannot look at the descriptor");
-	if (r != 0)
-		return r;
-	r = map_shared(fd, n_bytes, &block);
-	if (r == -ENOMEM)
-		return problem_set(problem, r, "counters: out of memory");
-	if (r < 0)
+	n_bytes = check_file(fd, &configured, problem);
+	if (n_bytes == 0)
+		return COUNTERS_E_BROKEN;
+	block = map_shared(fd, n_bytes);
+	if (!block && errno == ENOMEM)
+		return problem_set(problem, -ENOMEM, "counters: out of memory");
+	if (!block)
 		return broken(problem, "cannot be mapped to be written");
 	return adopt_block(block, n_bytes, &configured, config, identity, ret_counters, problem);
 }
