@@ -171,8 +171,8 @@ const struct map_object *map_find(const struct address_map *map, uint64_t ip)
 
 const struct map_object *map_find_off(const struct address_map *map, uint32_t off)
 {
-	if (off == 0 || off > UINT64_MAX - map->window_ip)
-		return NULL;
+	/* neither offset 0 nor a sum that wraps around is in an object: all begin behind window_ip
+	 */
 	return map_find(map, map->window_ip + off);
 }
 

@@ -158,6 +158,12 @@ static void test_identity_release_that_is_a_path_is_refused(void **state)
 	strcpy(bad.release, "../../etc");
 	assert_int_equal(kernel_identity_read(root->fd, &bad, &id, &problem), -EBADMSG);
 	assert_string_equal(problem.text, "uname: '../../etc' is no release of a kernel");
+	strcpy(bad.release, "..");
+	assert_int_equal(kernel_identity_read(root->fd, &bad, &id, &problem), -EBADMSG);
+	strcpy(bad.release, "6/12");
+	assert_int_equal(kernel_identity_read(root->fd, &bad, &id, &problem), -EBADMSG);
+	bad.release[0] = '\0';
+	assert_int_equal(kernel_identity_read(root->fd, &bad, &id, &problem), -EBADMSG);
 }
 
 /* Against a plain search for the note's header in the file's bytes. */

@@ -258,6 +258,34 @@ static void test_map_modules_that_cannot_be_placed_are_counted(void **state)
 	assert_int_equal(map->n_overlapping, 3);
 }
 
+/* Whatever modules there are: each is either placed or counted. */
+static void test_map_of_this_machine_accounts_for_every_module(void **state)
+{
+	const struct kallsyms_config config = { .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE) };
+	const struct build_id id = build_id_example(1);
+	struct address_map *map cleanup(map_cleanup) = NULL;
+	struct kallsyms k cleanup(kallsyms_deinit) = { 0 };
+	struct modules m cleanup(modules_deinit) = { 0 };
+	int kallsyms_fd cleanup(close_cleanup) = open("/proc/kallsyms", O_RDONLY);
+	int modules_fd cleanup(close_cleanup) = open("/proc/modules", O_RDONLY);
+	int root_fd cleanup(close_cleanup) = open("/", O_PATH | O_DIRECTORY);
+	struct map_input input = { &k, &m, &id, root_fd, config.page_bytes };
+	struct problem problem;
+
+	/* hidden addresses, and sandboxes that show no symbols at all */
+	if (kallsyms_fd < 0 || kallsyms_read(kallsyms_fd, &config, &k, &problem) != 0)
+		skip();
+	if (modules_fd >= 0)
+		assert_int_equal(modules_read(modules_fd, &m, &problem), 0);
+	assert_int_equal(m.n_malformed, 0);
+	assert_int_equal(map_new(&input, &map), 0);
+	assert_int_equal(map->n_objects - 1 + map->n_without_text + map->n_outside +
+				 map->n_overlapping,
+			 m.n);
+	assert_int_equal(map->n_outside + map->n_overlapping, 0);
+	assert_string_equal(name_at(map, k.text.stext_ip), "vmlinux");
+}
+
 /* changes */
 
 struct diff {
@@ -357,6 +385,7 @@ int main(void)
 		WITH_ROOT(test_map_build_ids_of_modules_are_read),
 		cmocka_unit_test(test_map_modules_below_the_image_are_in_the_window),
 		cmocka_unit_test(test_map_modules_that_cannot_be_placed_are_counted),
+		cmocka_unit_test(test_map_of_this_machine_accounts_for_every_module),
 		cmocka_unit_test(test_map_diff_of_the_same_is_empty),
 		cmocka_unit_test(test_map_diff_names_what_came_and_what_went),
 		WITH_ROOT(test_map_diff_module_replaced_in_place_is_gone_and_came),

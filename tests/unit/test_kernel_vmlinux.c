@@ -232,6 +232,32 @@ static void test_elf_facts_damaged_headers_are_named(void **state)
 	}
 }
 
+/* A debug file keeps the segments of the file that it was made of, which point at other bytes. */
+static void test_elf_facts_segment_of_no_notes_yields_to_sections(void **state)
+{
+	const struct build_id id = build_id_example(0xab);
+	struct problem problem = { "" };
+	struct elf_facts facts;
+	struct elf_writer w;
+	size_t n_bytes;
+	uint8_t *image;
+
+	elf_writer_init(&w, EM_X86_64);
+	elf_build_id(&w, id.bytes, 20);
+	elf_segment(&w, PT_NOTE, PF_R, 0);
+	image = elf_finish(&w, &n_bytes);
+	elf_writer_deinit(&w);
+	for (uint64_t off = 0; off < n_bytes; off += n_bytes - 8) {
+		Elf64_Phdr *segment = (void *)(image + ((Elf64_Ehdr *)image)->e_phoff);
+
+		segment->p_offset = off;
+		segment->p_filesz = 60;
+		assert_int_equal(read_facts(*state, image, n_bytes, &facts, &problem), 0);
+		assert_true(build_id_equal(&facts.build_id, &id));
+	}
+	free(image);
+}
+
 /* The same id as elfutils finds, in a real program. */
 static void test_elf_facts_of_this_program_agree_with_elfutils(void **state)
 {
@@ -267,6 +293,7 @@ int main(void)
 		WITH_ROOT(test_vmlinux_directory_and_fifo_are_refused),
 		WITH_ROOT(test_elf_facts_cut_anywhere_never_yield_what_is_not_there),
 		WITH_ROOT(test_elf_facts_damaged_headers_are_named),
+		WITH_ROOT(test_elf_facts_segment_of_no_notes_yields_to_sections),
 		cmocka_unit_test(test_elf_facts_of_this_program_agree_with_elfutils),
 	};
 
