@@ -2,9 +2,9 @@
 /*
  * Models: arch/x86/include/asm/intel-family.h and arch/x86/kernel/cpu/amd.c (bsp_init_amd), Linux
  * 6.12. Codes: tools/perf/pmu-events/arch/x86/<list>, Linux 6.12, or where its list lacks the
- * event, a newer list of the same tree ("later list"). Deliberately absent, because no list names their
- * taken-branch event: Tremont (0x86, 0x96, 0x9c), Knights Landing (0x57, 0x85). Not verified yet:
- * Panther Lake, Clearwater Forest, Diamond Rapids, Zen 6. All of these are served by Event=.
+ * event, a newer list of the same tree ("later list"). Deliberately absent, because no list names
+ * their taken-branch event: Tremont (0x86, 0x96, 0x9c), Knights Landing (0x57, 0x85). Not verified
+ * yet: Panther Lake, Clearwater Forest, Diamond Rapids, Zen 6. All of these are served by Event=.
  */
 #include "event_table.h"
 

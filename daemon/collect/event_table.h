@@ -14,10 +14,10 @@ struct machine;
 struct pmu;
 
 struct event_row {
-	const char *name;	  /* as the processor's maker calls it */
-	const char *pfm_pmus[3];  /* libpfm4's PMUs for it, tried in this order; NULL-terminated */
-	const char *pfm_event;	  /* libpfm4's name; NULL: libpfm4 4.13 knows no such PMU */
-	const char *sysfs_event;  /* name in the PMU's events/; NULL: the kernel shows none */
+	const char *name;	 /* as the processor's maker calls it */
+	const char *pfm_pmus[3]; /* libpfm4's PMUs for it, tried in this order; NULL-terminated */
+	const char *pfm_event;	 /* libpfm4's name; NULL: libpfm4 4.13 knows no such PMU */
+	const char *sysfs_event; /* name in the PMU's events/; NULL: the kernel shows none */
 	uint64_t config;
 	const char *source;
 };
