@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/problem.h"
-#include "pmu_sysfs.h"
+#include "base/small_file.h"
 
 /* include/uapi/linux/capability.h, Linux 6.12 */
 #define CAPABILITY_IPC_LOCK 14
@@ -19,7 +19,7 @@ static int32_t read_number(int proc_fd, const char *path, int32_t unknown)
 	char *end;
 	long number;
 
-	if (sysfs_read(proc_fd, path, text, sizeof(text)) < 0 || !text[0])
+	if (small_file_read_text(proc_fd, path, text, sizeof(text)) < 0 || !text[0])
 		return unknown;
 	errno = 0;
 	number = strtol(text, &end, 10);
@@ -45,7 +45,7 @@ static void read_capabilities(int proc_fd, struct open_facts *facts)
 	const char *line;
 	uint64_t caps;
 
-	if (sysfs_read(proc_fd, "self/status", text, sizeof(text)) < 0)
+	if (small_file_read_text(proc_fd, "self/status", text, sizeof(text)) < 0)
 		return;
 	line = find_line(text, "CapEff:");
 	caps = line ? strtoull(line, NULL, 16) : 0;
@@ -72,7 +72,7 @@ static void read_limits(int proc_fd, struct open_facts *facts)
 {
 	char text[4096];
 
-	if (sysfs_read(proc_fd, "self/limits", text, sizeof(text)) < 0)
+	if (small_file_read_text(proc_fd, "self/limits", text, sizeof(text)) < 0)
 		return;
 	facts->n_fds_limit = find_limit(text, "Max open files ", UINT64_MAX);
 	facts->memlock_bytes = find_limit(text, "Max locked memory ", 0);

@@ -21,7 +21,7 @@
 #include <string.h>
 #include "base/array.h"
 #include "base/problem.h"
-#include "pmu_sysfs.h"
+#include "base/small_file.h"
 
 #define PMUS_MAX 64u   /* core PMUs: one a core type */
 #define TERMS_MAX 512u /* files of one directory; Arm's events/ has about 130 */
@@ -180,7 +180,7 @@ static int read_cpus(int dir_fd, const char *path, struct cpus *ret_cpus, struct
 
 	if (!text)
 		return -ENOMEM;
-	r = sysfs_read(dir_fd, path, text, LIST_BYTES);
+	r = small_file_read_text(dir_fd, path, text, LIST_BYTES);
 	if (r < 0)
 		return problem_set(problem, r, "sysfs: read %s: %s", path, strerror(-r));
 	return cpus_parse(text, ret_cpus, problem);
@@ -193,7 +193,8 @@ static bool read_number(int dir_fd, const char *path, uint32_t *ret_number)
 	char *end;
 	unsigned long long number;
 
-	if (sysfs_read(dir_fd, path, text, sizeof(text)) < 0 || !isdigit((unsigned char)text[0]))
+	if (small_file_read_text(dir_fd, path, text, sizeof(text)) < 0 ||
+	    !isdigit((unsigned char)text[0]))
 		return false;
 	number = strtoull(text, &end, 10);
 	if (*end || number > UINT32_MAX)
@@ -207,7 +208,7 @@ static bool read_term(int dir_fd, const char *name, struct pmu_term *term)
 	if (strlen(name) >= sizeof(term->name))
 		return false;
 	strcpy(term->name, name);
-	return sysfs_read(dir_fd, name, term->text, sizeof(term->text)) == 0;
+	return small_file_read_text(dir_fd, name, term->text, sizeof(term->text)) == 0;
 }
 
 static bool is_hidden(const char *name)

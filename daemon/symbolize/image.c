@@ -370,10 +370,10 @@ static void load_build_id(Elf *elf, struct image *image)
 	const void *id;
 	ssize_t n = dwelf_elf_gnu_build_id(elf, &id);
 
-	if (n <= 0 || n > IMAGE_BUILD_ID_MAX)
+	if (n <= 0 || n > (ssize_t)BUILD_ID_BYTES_MAX)
 		return;
-	memcpy(image->build_id, id, (size_t)n);
-	image->build_id_n_bytes = (size_t)n;
+	memcpy(image->build_id.bytes, id, (size_t)n);
+	image->build_id.n_bytes = (size_t)n;
 }
 
 /* Takes file. */

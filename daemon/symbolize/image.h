@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/macros.h"
 #include "base/problem.h"
+#include "kernel/build_id.h"
 
 enum image_machine {
 	IMAGE_X86_64,
@@ -50,8 +51,6 @@ struct image_symbol {
 	uint32_t section;  /* ELF section index */
 };
 
-#define IMAGE_BUILD_ID_MAX 64
-
 struct image {
 	enum image_machine machine;
 	uint64_t preferred_base; /* p_vaddr of the first executable PT_LOAD, without its low 12 bits
@@ -62,10 +61,9 @@ struct image {
 	size_t n_symbols;
 	struct bytes strtab;		   /* of .symtab */
 	struct bytes debug[N_IMAGE_DEBUG]; /* empty where absent */
-	uint8_t build_id[IMAGE_BUILD_ID_MAX];
-	size_t build_id_n_bytes; /* 0: the file has none */
-	bool is_fs;		 /* built with flow-sensitive discriminators */
-	struct image_file *file; /* image.c's own */
+	struct build_id build_id;	   /* none: the file has none */
+	bool is_fs;			   /* built with flow-sensitive discriminators */
+	struct image_file *file;	   /* image.c's own */
 };
 
 struct image_limits {

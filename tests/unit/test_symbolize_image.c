@@ -241,20 +241,20 @@ static void test_image_flow_sensitive_mark_is_a_symbol_of_loaded_data(void **sta
 
 static void test_image_build_id_is_found_if_of_bearable_length(void **state)
 {
-	static const uint8_t id[IMAGE_BUILD_ID_MAX + 1] = { 0xde, 0xad };
+	static const uint8_t id[BUILD_ID_BYTES_MAX + 1] = { 0xde, 0xad };
 	struct example x;
 
 	example_init_bare(&x);
 	elf_build_id(&x.elf, id, 20);
-	assert_int_equal(example_open(&x)->build_id_n_bytes, 20);
-	assert_memory_equal(x.image->build_id, id, 20);
+	assert_int_equal(example_open(&x)->build_id.n_bytes, 20);
+	assert_memory_equal(x.image->build_id.bytes, id, 20);
 	example_deinit(&x);
 	example_init_bare(&x);
 	elf_build_id(&x.elf, id, sizeof(id));
-	assert_int_equal(example_open(&x)->build_id_n_bytes, 0);
+	assert_int_equal(example_open(&x)->build_id.n_bytes, 0);
 	example_deinit(&x);
 	example_init_bare(&x);
-	assert_int_equal(example_open(&x)->build_id_n_bytes, 0);
+	assert_int_equal(example_open(&x)->build_id.n_bytes, 0);
 	example_deinit(&x);
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include "symbolize/load_base.h"
 
@@ -118,13 +117,6 @@ static int grow(struct count *count)
 	return 0;
 }
 
-static void format_build_id(const uint8_t *id, size_t n_bytes, char *text, size_t n_text)
-{
-	text[0] = '\0';
-	for (size_t i = 0; i < n_bytes && 2 * i + 3 <= n_text; i++)
-		snprintf(text + 2 * i, 3, "%02x", id[i]);
-}
-
 /* No --allow-mismatch makes sense of another machine's addresses. */
 static int check_arch(const struct count *count, const struct recording *rec, const char *name,
 		      struct problem *problem)
@@ -145,24 +137,25 @@ static int check_arch(const struct count *count, const struct recording *rec, co
 static int check_build_id(struct count *count, const struct recording *rec, const char *name,
 			  bool *is_checked, struct problem *problem)
 {
-	const struct recording_build_id *theirs = recording_build_id(rec, "[kernel.kallsyms]");
+	const struct recording_build_id *recorded = recording_build_id(rec, "[kernel.kallsyms]");
 	const struct image *image = count->symbols->image;
-	char a[2 * sizeof(theirs->bytes) + 1], b[2 * IMAGE_BUILD_ID_MAX + 1];
+	char theirs_hex[BUILD_ID_HEX_SIZE], ours_hex[BUILD_ID_HEX_SIZE];
+	struct build_id theirs = { 0 };
 
-	if (*is_checked || !theirs || theirs->n_bytes == 0)
+	if (*is_checked || !recorded || recorded->n_bytes == 0)
 		return 0;
 	*is_checked = true;
-	if (count->options.allow_mismatch || image->build_id_n_bytes == 0)
+	theirs.n_bytes = recorded->n_bytes;
+	memcpy(theirs.bytes, recorded->bytes, recorded->n_bytes);
+	if (count->options.allow_mismatch || image->build_id.n_bytes == 0 ||
+	    build_id_equal(&theirs, &image->build_id))
 		return 0;
-	if (theirs->n_bytes == image->build_id_n_bytes &&
-	    memcmp(theirs->bytes, image->build_id, theirs->n_bytes) == 0)
-		return 0;
-	format_build_id(theirs->bytes, theirs->n_bytes, a, sizeof(a));
-	format_build_id(image->build_id, image->build_id_n_bytes, b, sizeof(b));
+	build_id_to_hex(&theirs, theirs_hex);
+	build_id_to_hex(&image->build_id, ours_hex);
 	return problem_set(problem, COUNT_E_MISMATCH,
 			   "%s: recorded on the kernel with build id %s, the vmlinux has %s "
 			   "(--allow-mismatch takes it)",
-			   name, a, b);
+			   name, theirs_hex, ours_hex);
 }
 
 /* Before the first kernel mapping llvm-profgen takes addresses as they are. */
