@@ -104,8 +104,7 @@ struct recording_event {
 #define RECORDING_N_TYPES 128
 
 struct recording_stats {
-	uint64_t n_records; /* the sum of the first block, those inside of compressed ones included
-			     */
+	uint64_t n_records; /* the sum of this block, with those inside of compressed ones */
 
 	uint64_t n_samples;		  /* handed out */
 	uint64_t n_samples_unknown_event; /* of an event that the recording does not describe */

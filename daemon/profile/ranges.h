@@ -33,8 +33,7 @@ struct range_health {
 	uint64_t n_no_function;	    /* start lies in no function */
 	uint64_t n_cross_function;  /* end lies behind the function that start is in */
 	uint64_t n_bogus;	    /* end below start, or a barrier between them */
-	uint64_t n_bogus_no_function; /* of these in no function: llvm-profgen does not warn of them
-				       */
+	uint64_t n_bogus_no_function; /* of these in no function: llvm-profgen warns of none */
 	uint64_t n_used;	      /* counted as ranges */
 	/* RANGES_ACCURATE only: where it differs from RANGES_LLVM */
 	uint64_t n_too_long;	  /* dropped */

@@ -24,9 +24,8 @@
 #define DWARF_NO_UNIT SIZE_MAX
 
 struct dwarf_value {
-	uint16_t form; /* 0: the DIE has no such attribute */
-	uint64_t u; /* constant, address, index or offset; of a block or string in place its offset
-		     */
+	uint16_t form;	    /* 0: the DIE has no such attribute */
+	uint64_t u;	    /* constant, address, index or offset */
 	const char *string; /* of DW_FORM_string */
 };
 

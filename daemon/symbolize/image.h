@@ -53,8 +53,7 @@ struct image_symbol {
 
 struct image {
 	enum image_machine machine;
-	uint64_t preferred_base; /* p_vaddr of the first executable PT_LOAD, without its low 12 bits
-				  */
+	uint64_t preferred_base;    /* of the first executable PT_LOAD: p_vaddr & ~0xfff */
 	struct image_section *text; /* n_text, in order of section headers */
 	size_t n_text;
 	struct image_symbol *symbols; /* n_symbols of text sections, by (section, vaddr) */

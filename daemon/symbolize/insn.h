@@ -13,8 +13,7 @@
 
 struct insn {
 	uint8_t n_bytes; /* 0: these bytes are no instruction */
-	bool is_barrier; /* the set U: call, return or direct unconditional jump; no range passes it
-			  */
+	bool is_barrier; /* call, return or direct unconditional jump: no range passes it */
 	bool is_branch;	 /* branch, call or return of any kind: a range may end here */
 };
 
