@@ -230,7 +230,7 @@ run_suite() {
 	rm -f "$junit"
 	say "testing: build/$preset"
 	# totals are read from junit.xml: it says what ran, and whether
-	ctest --test-dir "$build_dir/$preset" --no-tests=error \
+	ctest --test-dir "$build_dir/$preset" --no-tests=error --parallel "$(nproc)" \
 		--output-on-failure --output-junit "$junit" "$@" 2>&1 |
 		narrow_ctest || status=1
 	[ -s "$junit" ] || die "ctest did not finish; see above."
