@@ -17,6 +17,7 @@
 #include "aggregate/counters.h"
 #include "base/macros.h"
 #include "bench_measure.h"
+#include "bench_options.h"
 #include "bench_stacks.h"
 
 #define N_ROUNDS_MAX 10000u
@@ -125,17 +126,6 @@ static void print_text(size_t n_edges, const struct result *r)
 	       r->rate / r->read_rate, r->n_rounds);
 }
 
-static bool parse_size(const char *text, size_t max, size_t *ret)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (*end || !v || v > max)
-		return false;
-	*ret = v;
-	return true;
-}
-
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
@@ -155,11 +145,11 @@ static int parse_options(int argc, char **argv, struct options *options)
 		bool ok = true;
 
 		if (c == 'e')
-			ok = parse_size(optarg, 1u << 24, &options->n_edges);
+			ok = bench_parse_size(optarg, 1u << 24, &options->n_edges);
 		else if (c == 'n')
-			ok = parse_size(optarg, N_SLOTS_MAX / 2, &options->n_slots);
+			ok = bench_parse_size(optarg, N_SLOTS_MAX / 2, &options->n_slots);
 		else if (c == 'k')
-			ok = parse_size(optarg, 1u << 20, &options->n_stacks);
+			ok = bench_parse_size(optarg, 1u << 20, &options->n_stacks);
 		else if (c == 's')
 			options->seconds = strtod(optarg, NULL);
 		else if (c == 'c' && strcmp(optarg, "cut") == 0)

@@ -17,6 +17,7 @@
 #include "aggregate/counters.h"
 #include "base/macros.h"
 #include "bench_measure.h"
+#include "bench_options.h"
 #include "bench_stacks.h"
 #include "collect/ring_reader.h"
 #include "collect/ring_writer.h"
@@ -229,17 +230,6 @@ static void print(const struct options *options, const struct result *r)
 	printf("plainly read         %6.2f GB/s\n", r->read_rate / 1e9);
 }
 
-static bool parse_size(const char *text, size_t max, size_t *ret)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (*end || !v || v > max)
-		return false;
-	*ret = v;
-	return true;
-}
-
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
@@ -257,11 +247,12 @@ static int parse_options(int argc, char **argv, struct options *options)
 		bool ok = true;
 
 		if (c == 'e')
-			ok = parse_size(optarg, 1u << 24, &options->n_edges);
+			ok = bench_parse_size(optarg, 1u << 24, &options->n_edges);
 		else if (c == 'r')
-			ok = parse_size(optarg, 1u << 12, &options->n_rings);
+			ok = bench_parse_size(optarg, 1u << 12, &options->n_rings);
 		else if (c == 'b')
-			ok = parse_size(optarg, 1u << 16, &n_kib) && (n_kib & (n_kib - 1)) == 0;
+			ok = bench_parse_size(optarg, 1u << 16, &n_kib) &&
+			     (n_kib & (n_kib - 1)) == 0;
 		else if (c == 's')
 			options->seconds = strtod(optarg, NULL);
 		else if (c == 'j')

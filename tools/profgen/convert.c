@@ -304,32 +304,29 @@ static const char *why_empty(const struct conversion *c)
 {
 	const struct count_totals *t = &c->stats.totals;
 	const struct recording_stats *r = &t->recordings;
+	bool has_counts = c->counts.n_branches || c->counts.n_ranges;
 
-	if (c->counts.n_branches || c->counts.n_ranges)
-		return NULL;
 	if (!c->stats.has_recordings)
-		return "the dump has no counts";
-	if (r->n_samples == 0)
+		return has_counts ? NULL : "the dump has no counts";
+	if (!has_counts && r->n_samples == 0)
 		return "the recording has no samples";
-	if (r->n_samples_without_stack == r->n_samples)
+	if (!has_counts && r->n_samples_without_stack == r->n_samples)
 		return "the recording has no branch stacks; record with perf record -b";
-	if (r->n_samples_without_stack + r->n_samples_empty_stack == r->n_samples)
+	if (!has_counts && r->n_samples_without_stack + r->n_samples_empty_stack == r->n_samples)
 		return "all branch stacks of the recording are empty";
+	/* whatever was counted then: a load base must not be invented, nor does llvm-profgen */
 	if (t->n_kernel_maps == 0)
 		return "the recording maps no kernel, so its addresses have no meaning; record as "
 		       "root or with kernel.kptr_restrict=0";
-	return "every address of the recording lies outside the kernel; record with -j any,k, and "
-	       "with the vmlinux of that kernel";
+	return has_counts ? NULL
+			  : "every address of the recording lies outside the kernel; record with "
+			    "-j any,k, and with the vmlinux of that kernel";
 }
 
-/* Compatible mode must not invent a load base, any more than llvm-profgen does. */
 static int check_input(struct conversion *c)
 {
 	const char *why = why_empty(c);
 
-	if (!why && c->stats.has_recordings && c->stats.totals.n_kernel_maps == 0)
-		why = "the recording maps no kernel, so its addresses have no meaning; record as "
-		      "root or with kernel.kptr_restrict=0";
 	if (!why && c->stats.totals.n_without_map) {
 		fprintf(stderr, "autofdod-profgen: %s\n", c->stats.totals.first_without_map.text);
 		return EXIT_ERROR;
