@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Every setting of the daemon, and the command line that gives them. One table (options.c) has the
+ * name, type, range, default and help of each.
+ */
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/macros.h"
+#include "collect/pmu_cpus.h"
+
+struct buf;
+struct conf_setting;
+struct problem;
+
+#define OPTIONS_EVENT_SIZE 128u
+#define OPTIONS_NAMES_SIZE 1024u /* of a list of functions */
+#define OPTIONS_N_NAMES_MAX 64u
+#define OPTIONS_USER_SIZE 33u /* Linux: 32 and the NUL */
+
+enum options_source {
+	OPTIONS_SOURCE_MACHINE,
+	OPTIONS_SOURCE_RECORDING,
+};
+
+struct options_source_of {
+	enum options_source kind;
+	char path[PATH_MAX];	/* of the recording; else empty */
+	uint64_t samples_per_s; /* at which a recording is played; 0: as fast as it goes */
+};
+
+enum options_mode {
+	OPTIONS_MODE_AUTO, /* branches: nothing weaker unless asked for */
+	OPTIONS_MODE_BRANCH,
+	OPTIONS_MODE_IP,
+};
+
+enum options_cpus {
+	OPTIONS_CPUS_DEFAULT, /* all but isolated and nohz_full ones */
+	OPTIONS_CPUS_ALL,
+	OPTIONS_CPUS_LIST,
+};
+
+struct options_cpus_of {
+	enum options_cpus kind;
+	struct cpus list; /* OPTIONS_CPUS_LIST: not empty; may name CPUs that are not there */
+};
+
+/* Values of enum log_level, log.h. */
+enum options_log_level {
+	OPTIONS_LOG_ERROR,
+	OPTIONS_LOG_WARNING,
+	OPTIONS_LOG_NOTICE,
+	OPTIONS_LOG_INFO,
+	OPTIONS_LOG_DEBUG,
+};
+
+/* Plain data, copied by assignment. Paths are absolute after options_resolve_paths(). */
+struct daemon_options {
+	/* [Sampling] */
+	struct options_source_of source;
+	enum options_mode mode;
+	char event[OPTIONS_EVENT_SIZE]; /* "auto", or as struct event_config wants it */
+	uint64_t period;		/* BUDGET_PERIOD_MIN..MAX: the densest */
+	struct options_cpus_of cpus;
+	uint64_t ring_bytes; /* of data, a CPU; a power of two, whole pages are the reader's care */
+	double max_overhead; /* share of the machine, > 0 */
+	uint64_t target_samples_per_hour; /* 0: as many as the overhead allows */
+	bool allow_degraded;
+	uint64_t n_edge_slots, n_range_slots; /* of a pair of tables, aggregate/counters.h */
+	/* [Gate] */
+	double gate_open, gate_close; /* utilization, 0..1; gate_close <= gate_open */
+	uint64_t gate_window_ns, gate_min_open_ns;
+	bool exclude_idle;
+	char idle_functions[OPTIONS_NAMES_SIZE]; /* names with commas, beside those built in */
+	/* [Profile] */
+	uint64_t interval_ns;
+	bool accumulate;	/* publish what was counted since the start, not in the interval */
+	char vmlinux[PATH_MAX]; /* "auto", or a path */
+	/* [Store] */
+	char directory[PATH_MAX];
+	uint64_t n_files_max; /* profiles of one kernel; >= 1 */
+	/* [Worker] */
+	uint64_t worker_memory_bytes, worker_deadline_ns;
+	/* only on the command line */
+	char user[OPTIONS_USER_SIZE]; /* whom to become when started as root */
+	char status[PATH_MAX];	      /* file for the status in JSON; empty: none */
+	bool exit_at_end;	      /* of a recording, instead of waiting for SIGTERM */
+	enum options_log_level log_level;
+};
+
+enum options_action {
+	OPTIONS_RUN,
+	OPTIONS_CHECK,
+	OPTIONS_CHECK_JSON,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+};
+
+enum {
+	OPTIONS_E_USAGE = 1, /* an unknown option, or a value that is not allowed */
+	OPTIONS_E_CONFLICT,  /* each value alone is, but not together */
+};
+
+/* use */
+
+/* Never fails: a test holds the defaults. */
+void options_set_defaults(struct daemon_options *options);
+/*
+ * The command line, argv[0] being the program; what it does not say is the default. 0;
+ * OPTIONS_E_USAGE, OPTIONS_E_CONFLICT and the sentence.
+ */
+must_check int options_parse(int argc, char *const *argv, struct daemon_options *ret_options,
+			     enum options_action *ret_action, struct problem *problem);
+/* Whether the values go together. 0, OPTIONS_E_CONFLICT and the sentence. */
+must_check int options_check(const struct daemon_options *options, struct problem *problem);
+/* Makes relative paths absolute, from directory. 0; -ENAMETOOLONG and the sentence. */
+must_check int options_resolve_paths(struct daemon_options *options, const char *directory,
+				     struct problem *problem);
+
+/* The text of --help. */
+void options_help(struct buf *text);
+/* The table, of *ret_n rows; the target is struct daemon_options. */
+const struct conf_setting *options_settings(size_t *ret_n);
+
+/*
+ * Splits idle_functions. text holds what the names point to. Returns how many there are, at most
+ * OPTIONS_N_NAMES_MAX; more are refused by options_check().
+ */
+size_t options_idle_functions(const struct daemon_options *options, char text[OPTIONS_NAMES_SIZE],
+			      const char *names[OPTIONS_N_NAMES_MAX]);
