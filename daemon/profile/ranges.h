@@ -23,6 +23,11 @@ enum range_rule {
 	 * across functions, of absurd length, or up to an instruction that was interrupted.
 	 */
 	RANGES_ACCURATE,
+	/*
+	 * Of samples without stacks: a pair is one instruction, found running. It is a range of
+	 * that length; there are no other pairs and no branches.
+	 */
+	RANGES_IP,
 };
 
 /* Weighted counts: how many sampled pairs, not how many distinct ones. */

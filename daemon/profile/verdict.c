@@ -31,6 +31,12 @@ struct verdict_result verdict_judge(const struct verdict_input *input,
 		return result(VERDICT_UNFIT,
 			      "%.0f%% of the ranges do not fit the vmlinux, limit %.0f%%",
 			      100 * input->invalid_share, 100 * limits->max_invalid);
+	if (input->is_ip_only)
+		return result(
+			VERDICT_THIN,
+			"from instruction pointers only: it has no branches and no calls, and a "
+			"density of %.1f",
+			input->density);
 	if (input->density < limits->min_density)
 		return result(VERDICT_THIN, "density %.1f of %.0f: take %.1f times the samples",
 			      input->density, limits->min_density,

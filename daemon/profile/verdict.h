@@ -7,7 +7,9 @@
  * The rule, in this order:
  *	unfit	there are no samples, or more than max_lost of them were lost, or more than
  *		max_invalid of the ranges between branches were rejected: something is wrong, and
- *more of the same would not help thin	the density is below min_density: more samples would help
+ *		more of the same would not help
+ *	thin	it is from instruction pointers only, which say nothing of branches; or the density
+ *		is below min_density: more samples would help
  *	fit	otherwise
  * Shares are of 1. A share that is not known (an old file, a dump) is not judged.
  */
@@ -28,6 +30,7 @@ struct verdict_input {
 	double density;	      /* density.h */
 	double lost_share;    /* of the samples taken, or SHARE_UNKNOWN */
 	double invalid_share; /* of the ranges whose both ends are kernel code, or SHARE_UNKNOWN */
+	bool is_ip_only;      /* Mode=ip: no branch stacks */
 };
 
 struct verdict_limits {
@@ -43,9 +46,11 @@ struct verdict_limits {
  */
 #define VERDICT_LIMITS_DEFAULT { .min_density = 50, .max_lost = 0.5, .max_invalid = 0.25 }
 
+#define VERDICT_REASON_SIZE 160
+
 struct verdict_result {
 	enum verdict verdict;
-	char reason[160];
+	char reason[VERDICT_REASON_SIZE];
 };
 
 struct verdict_result verdict_judge(const struct verdict_input *input,

@@ -18,13 +18,16 @@ static void test_verdict_each_rule_has_its_border(void **state)
 		enum verdict verdict;
 		const char *reason;
 	} cases[] = {
-		{ { 0, 0, SHARE_UNKNOWN, SHARE_UNKNOWN }, VERDICT_UNFIT, "no samples" },
-		{ { 9, 0, 0, 0 }, VERDICT_UNFIT, "no samples" },
-		{ { 9, 50, 0.5, 0.25 }, VERDICT_FIT, "density 50.0" },
-		{ { 9, 49.9, 0.5, 0.25 }, VERDICT_THIN, "take 1.0 times" },
-		{ { 9, 10, SHARE_UNKNOWN, SHARE_UNKNOWN }, VERDICT_THIN, "take 5.0 times" },
-		{ { 9, 1000, 0.51, 0 }, VERDICT_UNFIT, "51% of the samples were lost" },
-		{ { 9, 1000, 0, 0.26 }, VERDICT_UNFIT, "26% of the ranges" },
+		{ { 0, 0, SHARE_UNKNOWN, SHARE_UNKNOWN, false }, VERDICT_UNFIT, "no samples" },
+		{ { 9, 0, 0, 0, false }, VERDICT_UNFIT, "no samples" },
+		{ { 9, 50, 0.5, 0.25, false }, VERDICT_FIT, "density 50.0" },
+		{ { 9, 49.9, 0.5, 0.25, false }, VERDICT_THIN, "take 1.0 times" },
+		{ { 9, 10, SHARE_UNKNOWN, SHARE_UNKNOWN, false }, VERDICT_THIN, "take 5.0 times" },
+		{ { 9, 1000, 0.51, 0, false }, VERDICT_UNFIT, "51% of the samples were lost" },
+		{ { 9, 1000, 0, 0.26, false }, VERDICT_UNFIT, "26% of the ranges" },
+		{ { 9, 1e9, 0, 0, true }, VERDICT_THIN, "instruction pointers only" },
+		{ { 9, 10, 0, 0, true }, VERDICT_THIN, "instruction pointers only" },
+		{ { 9, 1e9, 0.51, 0, true }, VERDICT_UNFIT, "51% of the samples were lost" },
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++) {
