@@ -19,7 +19,10 @@ struct problem;
 
 #define PROFILE_FACTS_VERSION 1u
 
-/* No padding; zeros where something was not made. Both sides are the same program. */
+/*
+ * No padding; begins as PROFILE_FACTS_INIT, and zeros stay where something was not made. Both sides
+ * are the same program.
+ */
 struct profile_facts {
 	uint32_t version;     /* PROFILE_FACTS_VERSION */
 	uint32_t has_profile; /* 0 or 1, as all has_ and is_ here; 0: counts only */
@@ -44,6 +47,9 @@ struct profile_facts {
 	char reason[VERDICT_REASON_SIZE]; /* of the verdict, NUL-terminated, zeros behind */
 };
 
+/* Of nothing: no profile, unfit; a reason is due. */
+#define PROFILE_FACTS_INIT { .version = PROFILE_FACTS_VERSION, .verdict = VERDICT_UNFIT }
+
 /*
  * Takes foreign bytes for facts: right in size and version, every number in its range and none
  * above what it is a part of, text that is printable and ends. 0; -EBADMSG and a sentence.
@@ -57,11 +63,10 @@ must_check int profile_facts_read(const void *data, size_t n_bytes, struct profi
  * functions: nobody here looks at them, and who does has a reader of his own. 0; -EBADMSG and a
  * sentence.
  */
-must_check int profile_facts_check_extbinary(const struct profile_facts *facts, const void *data,
-					     size_t n_bytes, struct problem *problem);
+must_check int profile_check_extbinary(const struct profile_facts *facts, const void *data,
+				       size_t n_bytes, struct problem *problem);
 /*
- * The same for an unsymbolized dump: nothing but its characters in it, whole lines, their number
- * as the facts have it (unsymbolized.h). Looks at every byte. 0; -EBADMSG and a sentence.
+ * The same for an unsymbolized dump (unsymbolized.h): as many lines as it says, of no other bytes
+ * than those have. 0; -EBADMSG and a sentence.
  */
-must_check int profile_facts_check_dump(const struct profile_facts *facts, const void *data,
-					size_t n_bytes, struct problem *problem);
+must_check int profile_check_dump(const void *data, size_t n_bytes, struct problem *problem);

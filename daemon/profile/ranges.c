@@ -122,6 +122,40 @@ static bool is_credible(const struct selection *s, const struct verdict *v,
 	return range->end_vaddr != UINT64_MAX;
 }
 
+static bool is_fall_through(const struct selection *s, struct range_count *range,
+			    struct range_health *health)
+{
+	struct verdict v = judge(s, range);
+
+	count_health(&v, range->n, health);
+	if (!v.is_start_code || !v.is_end_code || v.is_bogus)
+		return false;
+	return s->rule == RANGES_LLVM || is_credible(s, &v, range, health);
+}
+
+/* Any instruction will do: where it was found, it ran or was about to. */
+static bool is_instruction(const struct selection *s, struct range_count *range,
+			   struct range_health *health)
+{
+	bool is_single = range->start_vaddr == range->end_vaddr, is_patched;
+
+	health->n_pairs += range->n;
+	if (!resolve(s, &range->start_vaddr, &is_patched)) {
+		health->n_external += range->n;
+		return false;
+	}
+	if (!is_single) {
+		health->n_bogus += range->n;
+		return false;
+	}
+	range->end_vaddr = range->start_vaddr;
+	if (!functions_find(&s->symbols->functions, range->start_vaddr))
+		health->n_no_function += range->n;
+	if (is_patched)
+		health->n_patched_end += range->n;
+	return true;
+}
+
 void ranges_select(const struct selection *selection, struct branch_counts *counts,
 		   struct range_health *ret_health)
 {
@@ -130,13 +164,11 @@ void ranges_select(const struct selection *selection, struct branch_counts *coun
 
 	for (size_t i = 0; i < counts->n_ranges; i++) {
 		struct range_count range = counts->ranges[i];
-		struct verdict v = judge(selection, &range);
+		bool is_used = selection->rule == RANGES_IP
+				       ? is_instruction(selection, &range, &health)
+				       : is_fall_through(selection, &range, &health);
 
-		count_health(&v, range.n, &health);
-		if (!v.is_start_code || !v.is_end_code || v.is_bogus)
-			continue;
-		if (selection->rule == RANGES_ACCURATE &&
-		    !is_credible(selection, &v, &range, &health))
+		if (!is_used)
 			continue;
 		health.n_used += range.n;
 		counts->ranges[n_kept++] = range;
@@ -149,10 +181,10 @@ void ranges_select(const struct selection *selection, struct branch_counts *coun
 void branches_select(const struct selection *selection, struct branch_counts *counts,
 		     struct branch_health *ret_health)
 {
+	size_t n_kept = 0, n_asked = selection->rule == RANGES_IP ? 0 : counts->n_branches;
 	struct branch_health health = { 0 };
-	size_t n_kept = 0;
 
-	for (size_t i = 0; i < counts->n_branches; i++) {
+	for (size_t i = 0; i < n_asked; i++) {
 		struct branch_count branch = counts->branches[i];
 		bool is_from_moved, is_to_moved;
 

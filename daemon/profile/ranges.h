@@ -76,7 +76,7 @@ void ranges_select(const struct selection *selection, struct branch_counts *coun
 
 /*
  * Replaces counts->branches by those that arrive at an instruction of the image, normalized; a
- * source that is none becomes VADDR_EXTERNAL.
+ * source that is none becomes VADDR_EXTERNAL. RANGES_IP: there are none, whatever was counted.
  */
 void branches_select(const struct selection *selection, struct branch_counts *counts,
 		     struct branch_health *ret_health);

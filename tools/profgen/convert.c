@@ -13,26 +13,13 @@
 #include "base/buf.h"
 #include "count.h"
 #include "output.h"
-#include "profile/accumulate.h"
-#include "profile/bolt.h"
-#include "profile/extbinary.h"
-#include "profile/ranges.h"
-#include "profile/show.h"
-#include "profile/textual.h"
+#include "profile/produce.h"
 #include "profile/unsymbolized.h"
 #include "stats.h"
 
 /* Ceilings on what an input can make us allocate. */
-#define PROFILE_BYTES_MAX ((size_t)8 << 30)
 #define OUTPUT_BYTES_MAX ((size_t)8 << 30)
 #define DUMP_BYTES_MAX ((size_t)8 << 30)
-
-enum format {
-	FORMAT_EXTBINARY,
-	FORMAT_TEXT,
-	FORMAT_UNSYMBOLIZED,
-	FORMAT_BOLT,
-};
 
 enum stats_form {
 	STATS_NONE,
@@ -46,7 +33,7 @@ struct arguments {
 	const char **perf_data; /* n_perf_data, from argv */
 	size_t n_perf_data;
 	const char *output;
-	enum format format;
+	enum produce_format format;
 	enum stats_form stats;
 	bool is_llvm, has_md5_names, allow_mismatch;
 };
@@ -56,7 +43,8 @@ struct conversion {
 	const struct arguments *arguments;
 	struct symbols *symbols;
 	struct branch_counts counts;
-	struct profile *profile;
+	struct produce_input input; /* of the two above */
+	struct produced produced;
 	struct convert_stats stats;
 	struct problem problem;
 };
@@ -115,18 +103,18 @@ static int usage_error(const char *what, const char *value)
 	return EXIT_USAGE;
 }
 
-static bool parse_format(const char *text, enum format *ret_format)
+static bool parse_format(const char *text, enum produce_format *ret_format)
 {
 	static const char *const names[] = {
-		[FORMAT_EXTBINARY] = "extbinary",
-		[FORMAT_TEXT] = "text",
-		[FORMAT_UNSYMBOLIZED] = "unsymbolized",
-		[FORMAT_BOLT] = "bolt",
+		[PRODUCE_EXTBINARY] = "extbinary",
+		[PRODUCE_TEXT] = "text",
+		[PRODUCE_UNSYMBOLIZED] = "unsymbolized",
+		[PRODUCE_BOLT] = "bolt",
 	};
 
 	for (size_t i = 0; i < array_size(names); i++) {
 		if (strcmp(text, names[i]) == 0) {
-			*ret_format = (enum format)i;
+			*ret_format = (enum produce_format)i;
 			return true;
 		}
 	}
@@ -196,7 +184,7 @@ static int parse(int argc, char **argv, struct arguments *a)
 		return usage_error("-o is missing", NULL);
 	if (!a->n_perf_data == !a->unsymbolized)
 		return usage_error("give either --perf-data or --unsymbolized", NULL);
-	if (a->has_md5_names && a->format != FORMAT_EXTBINARY)
+	if (a->has_md5_names && a->format != PRODUCE_EXTBINARY)
 		return usage_error("--md5 goes with --format=extbinary only", NULL);
 	return 0;
 }
@@ -239,25 +227,6 @@ static int add_recording(struct conversion *c, struct count *count, const char *
 	return count_add(count, is_stdin ? STDIN_FILENO : fd, path, &c->problem);
 }
 
-/* Keeps of the counts what the image makes possible. */
-static int select_counts(struct conversion *c)
-{
-	struct patches patches = { 0 };
-	const struct selection selection = {
-		.symbols = c->symbols,
-		.patches = &patches,
-		.rule = c->arguments->is_llvm ? RANGES_LLVM : RANGES_ACCURATE,
-	};
-	int r = c->arguments->is_llvm ? 0 : patches_load(&patches, c->symbols->image);
-
-	if (r < 0)
-		return r;
-	branches_select(&selection, &c->counts, &c->stats.branches);
-	ranges_select(&selection, &c->counts, &c->stats.health);
-	patches_deinit(&patches);
-	return 0;
-}
-
 static int count_recordings(struct conversion *c)
 {
 	const struct count_options count_options = {
@@ -275,7 +244,7 @@ static int count_recordings(struct conversion *c)
 		return r;
 	c->stats.totals = *count_totals(count);
 	c->stats.has_recordings = true;
-	return select_counts(c);
+	return produce_select(&c->input, &c->produced);
 }
 
 static int read_dump(struct conversion *c)
@@ -296,7 +265,7 @@ static int read_dump(struct conversion *c)
 		return problem_set(&c->problem, r, "%s: %.300s", path,
 				   reason.text[0] ? reason.text : strerror(-r));
 	/* llvm-profgen takes a dump as it is */
-	return c->arguments->is_llvm ? 0 : select_counts(c);
+	return c->arguments->is_llvm ? 0 : produce_select(&c->input, &c->produced);
 }
 
 /* Why there is nothing, in the order in which things go wrong; NULL: there is something. */
@@ -337,78 +306,35 @@ static int check_input(struct conversion *c)
 	return EXIT_EMPTY;
 }
 
-/* With what is known of the recording, which the profile itself cannot tell. */
-static struct verdict_result judge(const struct convert_stats *s)
+/* Of the samples taken. */
+static double lost_share(const struct recording_stats *r)
 {
-	const struct recording_stats *r = &s->totals.recordings;
-	const struct range_health *h = &s->health;
 	/* the two counts overlap in ways that differ by the version of perf */
 	uint64_t n_lost = r->n_lost > r->n_lost_samples ? r->n_lost : r->n_lost_samples;
-	uint64_t n_inside = h->n_pairs - h->n_external;
-	struct verdict_input input = {
-		.n_records = s->figures.summary.n_records,
-		.density = s->figures.density,
-		.lost_share = SHARE_UNKNOWN,
-		.invalid_share = SHARE_UNKNOWN,
-	};
 
-	if (r->n_samples + n_lost)
-		input.lost_share = (double)n_lost / (double)(r->n_samples + n_lost);
-	if (n_inside)
-		input.invalid_share = (double)(h->n_bogus + h->n_dropped_cross + h->n_too_long) /
-				      (double)n_inside;
-	return verdict_judge(&input, &(struct verdict_limits)VERDICT_LIMITS_DEFAULT);
+	if (r->n_samples + n_lost == 0)
+		return SHARE_UNKNOWN;
+	return (double)n_lost / (double)(r->n_samples + n_lost);
 }
 
 static int make_profile(struct conversion *c)
 {
-	enum accumulate_rule rule = c->arguments->is_llvm ? ACCUMULATE_LLVM : ACCUMULATE_ACCURATE;
-	int r = accumulate(c->symbols, rule, &c->counts, PROFILE_BYTES_MAX, &c->profile,
-			   &c->stats.accumulate);
+	int r;
 
-	if (r == 0)
-		r = show_compute(c->profile, &c->stats.figures);
+	c->input.lost_share = lost_share(&c->stats.totals.recordings);
+	r = produce_profile(&c->input, &c->produced);
 	c->stats.has_profile = r == 0;
-	if (r == 0)
-		c->stats.figures.verdict = judge(&c->stats);
 	return r;
-}
-
-static int encode_bolt(struct conversion *c, struct buf *buf)
-{
-	const struct functions *f = &c->symbols->functions;
-	cleanup(free_cleanup) uint64_t *starts = malloc((f->n_starts + 1) * sizeof(*starts));
-
-	if (!starts)
-		return -ENOMEM;
-	for (size_t i = 0; i < f->n_starts; i++)
-		starts[i] = f->ranges[f->starts[i]].lo_vaddr;
-	return bolt_encode(&c->counts, starts, f->n_starts, buf);
-}
-
-static int encode(struct conversion *c, struct buf *buf)
-{
-	const struct extbinary_options extbinary = { .has_md5_names = c->arguments->has_md5_names };
-
-	switch (c->arguments->format) {
-	case FORMAT_EXTBINARY:
-		return extbinary_encode(c->profile, &extbinary, buf);
-	case FORMAT_TEXT:
-		textual_encode(c->profile, buf);
-		return buf->error;
-	case FORMAT_UNSYMBOLIZED:
-		unsymbolized_encode(&c->counts, 0, buf);
-		return buf->error;
-	case FORMAT_BOLT:
-		return encode_bolt(c, buf);
-	}
-	return -EINVAL;
 }
 
 static void report_stats(struct conversion *c)
 {
 	struct buf buf = BUF_INIT(1 << 20);
 
+	c->stats.health = c->produced.ranges;
+	c->stats.branches = c->produced.branches;
+	c->stats.accumulate = c->produced.accumulate;
+	c->stats.figures = c->produced.figures;
 	c->stats.n_branches = c->counts.n_branches;
 	c->stats.n_ranges = c->counts.n_ranges;
 	c->stats.text = text_stats(c->symbols->text);
@@ -437,18 +363,25 @@ static void report_warnings(const struct conversion *c)
 	if (d->n_units_damaged)
 		fprintf(stderr, "autofdod-profgen: warning: %" PRIu64 " damaged units: %s\n",
 			d->n_units_damaged, c->symbols->dwarf.first_damage.text);
-	if (c->arguments->format == FORMAT_TEXT && c->symbols->image->is_fs)
+	if (c->arguments->format == PRODUCE_TEXT && c->symbols->image->is_fs)
 		fprintf(stderr, "autofdod-profgen: note: text cannot say that discriminators are "
 				"flow-sensitive; clang needs -mllvm -profile-isfs\n");
 }
 
 static int run(struct conversion *c)
 {
-	bool needs_profile = c->arguments->format == FORMAT_EXTBINARY ||
-			     c->arguments->format == FORMAT_TEXT || c->arguments->stats;
+	bool needs_profile = c->arguments->format == PRODUCE_EXTBINARY ||
+			     c->arguments->format == PRODUCE_TEXT || c->arguments->stats;
 	struct buf buf = BUF_INIT(OUTPUT_BYTES_MAX);
 	int status, r = load_symbols(c);
 
+	c->input = (struct produce_input){
+		PRODUCE_INPUT_DEFAULT,
+		.symbols = c->symbols,
+		.counts = &c->counts,
+		.is_llvm = c->arguments->is_llvm,
+		.has_md5_names = c->arguments->has_md5_names,
+	};
 	if (r == 0)
 		r = c->arguments->unsymbolized ? read_dump(c) : count_recordings(c);
 	if (r != 0)
@@ -461,7 +394,7 @@ static int run(struct conversion *c)
 	if (needs_profile)
 		r = make_profile(c);
 	if (r == 0)
-		r = encode(c, &buf);
+		r = produce_encode(&c->input, &c->produced, c->arguments->format, &buf);
 	if (r == 0)
 		r = output_write(c->arguments->output, buf.data, buf.n_bytes, &c->problem);
 	buf_deinit(&buf);
@@ -485,7 +418,7 @@ int command_convert(int argc, char **argv)
 	if (status)
 		return status == SHOWN_HELP ? EXIT_OK : status;
 	status = run(&c);
-	profile_free(c.profile);
+	produced_deinit(&c.produced);
 	branch_counts_deinit(&c.counts);
 	symbols_free(c.symbols);
 	return status;

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether bytes that came with facts are what the facts are of: by their frame, without reading
+ * what is in it. A profile of a kernel has megabytes, and the loop that asks has milliseconds.
+ */
+#include <errno.h>
+#include <string.h>
+#include "base/bytes.h"
+#include "base/problem.h"
+#include "extbinary.h"
+#include "facts.h"
+
+/* extbinary: its layout is drawn in extbinary.c */
+
+#define N_SECTIONS_MAX 16
+
+/* What was found of the sections. */
+struct sections {
+	struct bytes summary;
+	uint64_t summary_flags;
+	unsigned int n_summaries, n_name_tables, n_profiles;
+	uint64_t end_off; /* of the last one */
+};
+
+static const char *read_section(struct bytes *file, struct sections *s)
+{
+	uint64_t type = bytes_u64(file), flags = bytes_u64(file);
+	uint64_t off = bytes_u64(file), n_bytes = bytes_u64(file);
+	struct bytes at = *file;
+
+	bytes_seek(&at, off);
+	at = bytes_sub(&at, n_bytes);
+	if (file->failed || at.failed)
+		return "a section is not within the file";
+	if (flags & EXTBINARY_COMPRESSED)
+		return "a section is compressed";
+	if (type == EXTBINARY_SUMMARY) {
+		s->summary = at;
+		s->summary_flags = flags;
+		s->n_summaries++;
+	}
+	s->n_name_tables += type == EXTBINARY_NAME_TABLE;
+	s->n_profiles += type == EXTBINARY_PROFILE;
+	if (off + n_bytes > s->end_off)
+		s->end_off = off + n_bytes;
+	return NULL;
+}
+
+static const char *read_sections(struct bytes *file, struct sections *s)
+{
+	uint64_t n = bytes_u64(file);
+	const char *why = NULL;
+
+	if (file->failed || n > N_SECTIONS_MAX)
+		return "the section table is cut or too long";
+	for (uint64_t i = 0; i < n && !why; i++)
+		why = read_section(file, s);
+	if (why)
+		return why;
+	if (s->n_summaries != 1 || s->n_name_tables != 1 || s->n_profiles != 1)
+		return "a section is missing or there twice";
+	if (s->end_off != (size_t)(file->end - file->start))
+		return "bytes follow the last section";
+	return NULL;
+}
+
+static const char *compare_summary(const struct profile_facts *facts, struct sections *s)
+{
+	struct bytes *b = &s->summary;
+	uint64_t total = bytes_uleb(b), max = bytes_uleb(b), max_head = bytes_uleb(b);
+	uint64_t n_records = bytes_uleb(b), n_functions = bytes_uleb(b);
+	bool is_fs = s->summary_flags & EXTBINARY_SUMMARY_FS;
+
+	if (b->failed)
+		return "the summary is cut";
+	if (s->summary_flags & EXTBINARY_SUMMARY_CONTEXT)
+		return "it is context-sensitive";
+	if (total != facts->total_samples || max != facts->max_samples ||
+	    max_head != facts->max_head || n_records != facts->n_records ||
+	    n_functions != facts->n_functions || is_fs != !!facts->is_fs)
+		return "the summary is of another profile";
+	return NULL;
+}
+
+int profile_check_extbinary(const struct profile_facts *facts, const void *data, size_t n_bytes,
+			    struct problem *problem)
+{
+	struct bytes file = bytes_of(data, n_bytes);
+	uint64_t magic = bytes_uleb(&file), version = bytes_uleb(&file);
+	struct sections sections = { 0 };
+	const char *why;
+
+	if (file.failed || magic != EXTBINARY_MAGIC || version != EXTBINARY_VERSION)
+		why = "it is not extbinary";
+	else if (!facts->has_profile)
+		why = "the facts say that there is none";
+	else
+		why = read_sections(&file, &sections);
+	if (!why)
+		why = compare_summary(facts, &sections);
+	return why ? problem_set(problem, -EBADMSG, "profile: %s", why) : 0;
+}
+
+/* unsymbolized: two blocks, each a line with a number and as many lines of items */
+
+/* The bytes that an item has, with its separator: "-", or "->". */
+static bool is_item(const uint8_t *line, const uint8_t *end, const char *separator)
+{
+	size_t n_separator = strlen(separator);
+	const uint8_t *at = memchr(line, '-', (size_t)(end - line));
+	const uint8_t *colon = memchr(line, ':', (size_t)(end - line));
+
+	if (!at || !colon || at == line || colon + 1 >= end || colon <= at + n_separator ||
+	    memcmp(at, separator, n_separator) != 0)
+		return false;
+	for (const uint8_t *c = line; c < end; c++) {
+		bool is_digit = *c >= '0' && *c <= '9';
+		bool is_hex = is_digit || (*c >= 'a' && *c <= 'f');
+		bool is_separator = c >= at && c < at + n_separator;
+
+		if (c == colon || is_separator)
+			continue;
+		if (c > colon ? !is_digit : !is_hex)
+			return false;
+	}
+	return true;
+}
+
+/* The next line; false: there is none that ends. */
+static bool take_line(struct bytes *b, const uint8_t **ret_line, const uint8_t **ret_end)
+{
+	const uint8_t *end = bytes_left(b) ? memchr(b->pos, '\n', bytes_left(b)) : NULL;
+
+	if (!end)
+		return false;
+	*ret_line = b->pos;
+	*ret_end = end;
+	b->pos = end + 1;
+	return true;
+}
+
+static bool take_number(struct bytes *b, uint64_t *ret_n)
+{
+	const uint8_t *line, *end;
+	uint64_t n = 0;
+
+	if (!take_line(b, &line, &end) || line == end)
+		return false;
+	for (; line < end; line++)
+		if (*line < '0' || *line > '9' || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*line - '0'), &n))
+			return false;
+	*ret_n = n;
+	return true;
+}
+
+static const char *check_block(struct bytes *b, const char *separator)
+{
+	const uint8_t *line, *end;
+	uint64_t n;
+
+	if (!take_number(b, &n))
+		return "no number of items where one should be";
+	for (; n; n--) {
+		if (!take_line(b, &line, &end))
+			return "items are missing";
+		if (!is_item(line, end, separator))
+			return "a line is no item";
+	}
+	return NULL;
+}
+
+int profile_check_dump(const void *data, size_t n_bytes, struct problem *problem)
+{
+	struct bytes b = bytes_of(data, n_bytes);
+	const char *why = check_block(&b, "-");
+
+	if (!why)
+		why = check_block(&b, "->");
+	if (!why && bytes_left(&b))
+		why = "bytes follow the last item";
+	return why ? problem_set(problem, -EBADMSG, "dump: offset 0x%zx: %s", bytes_off(&b), why)
+		   : 0;
+}

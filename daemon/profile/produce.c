@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "produce.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bolt.h"
+#include "extbinary.h"
+#include "facts.h"
+#include "symbolize/patches.h"
+#include "textual.h"
+#include "tree.h"
+#include "unsymbolized.h"
+
+void produced_deinit(struct produced *produced)
+{
+	profile_free(produced->profile);
+	*produced = (struct produced){ 0 };
+}
+
+static enum range_rule rule_of(const struct produce_input *input)
+{
+	if (input->is_ip_only)
+		return RANGES_IP;
+	return input->is_llvm ? RANGES_LLVM : RANGES_ACCURATE;
+}
+
+int produce_select(const struct produce_input *input, struct produced *produced)
+{
+	struct patches patches = { 0 };
+	const struct selection selection = {
+		.symbols = input->symbols,
+		.patches = &patches,
+		.rule = rule_of(input),
+	};
+	int r = selection.rule == RANGES_LLVM ? 0 : patches_load(&patches, input->symbols->image);
+
+	if (r < 0)
+		return r;
+	branches_select(&selection, input->counts, &produced->branches);
+	ranges_select(&selection, input->counts, &produced->ranges);
+	patches_deinit(&patches);
+	produced->is_selected = true;
+	return 0;
+}
+
+/* With what is known of the counts, which the profile itself cannot tell. */
+static struct verdict_result judge(const struct produce_input *input,
+				   const struct produced *produced)
+{
+	const struct range_health *h = &produced->ranges;
+	uint64_t n_inside = h->n_pairs - h->n_external;
+	struct verdict_input verdict = {
+		.n_records = produced->figures.summary.n_records,
+		.density = produced->figures.density,
+		.lost_share = input->lost_share,
+		.invalid_share = SHARE_UNKNOWN,
+		.is_ip_only = input->is_ip_only,
+	};
+
+	if (n_inside)
+		verdict.invalid_share = (double)(h->n_bogus + h->n_dropped_cross + h->n_too_long) /
+					(double)n_inside;
+	return verdict_judge(&verdict, &input->limits);
+}
+
+int produce_profile(const struct produce_input *input, struct produced *produced)
+{
+	enum accumulate_rule rule = input->is_llvm ? ACCUMULATE_LLVM : ACCUMULATE_ACCURATE;
+	struct accumulate_stats stats;
+	struct show_figures figures;
+	struct profile *profile;
+	int r = accumulate(input->symbols, rule, input->counts, input->profile_bytes_max, &profile,
+			   &stats);
+
+	if (r < 0)
+		return r;
+	r = show_compute(profile, &figures);
+	if (r < 0) {
+		profile_free(profile);
+		return r;
+	}
+	profile_free(produced->profile);
+	produced->profile = profile;
+	produced->accumulate = stats;
+	produced->figures = figures;
+	produced->figures.verdict = judge(input, produced);
+	return 0;
+}
+
+static int encode_bolt(const struct produce_input *input, struct buf *buf)
+{
+	const struct functions *f = &input->symbols->functions;
+	cleanup(free_cleanup) uint64_t *starts = malloc((f->n_starts + 1) * sizeof(*starts));
+
+	if (!starts)
+		return -ENOMEM;
+	for (size_t i = 0; i < f->n_starts; i++)
+		starts[i] = f->ranges[f->starts[i]].lo_vaddr;
+	return bolt_encode(input->counts, starts, f->n_starts, buf);
+}
+
+static int encode_profile(const struct produce_input *input, const struct profile *profile,
+			  enum produce_format format, struct buf *buf)
+{
+	const struct extbinary_options options = { .has_md5_names = input->has_md5_names };
+
+	if (!profile)
+		return -EINVAL;
+	if (format == PRODUCE_EXTBINARY)
+		return extbinary_encode(profile, &options, buf);
+	textual_encode(profile, buf);
+	return buf->error;
+}
+
+int produce_encode(const struct produce_input *input, const struct produced *produced,
+		   enum produce_format format, struct buf *buf)
+{
+	switch (format) {
+	case PRODUCE_EXTBINARY:
+	case PRODUCE_TEXT:
+		return encode_profile(input, produced->profile, format, buf);
+	case PRODUCE_UNSYMBOLIZED:
+		unsymbolized_encode(input->counts, 0, buf);
+		return buf->error;
+	case PRODUCE_BOLT:
+		return encode_bolt(input, buf);
+	}
+	return -EINVAL;
+}
+
+static void fill_profile_facts(const struct produced *produced, struct profile_facts *facts)
+{
+	const struct show_figures *figures = &produced->figures;
+	size_t n = strnlen(figures->verdict.reason, sizeof(figures->verdict.reason) - 1);
+
+	facts->has_profile = 1;
+	facts->is_fs = produced->profile->is_fs;
+	facts->verdict = figures->verdict.verdict;
+	facts->density = figures->density;
+	facts->n_functions = figures->summary.n_functions;
+	facts->n_inlinees = figures->n_inlinees;
+	facts->n_records = figures->summary.n_records;
+	facts->total_samples = figures->summary.total;
+	facts->max_samples = figures->summary.max;
+	facts->max_head = figures->summary.max_head;
+	facts->accumulate = produced->accumulate;
+	memcpy(facts->reason, figures->verdict.reason, n);
+}
+
+void produce_facts(const struct produce_input *input, const struct produced *produced,
+		   struct profile_facts *ret_facts)
+{
+	struct profile_facts facts = PROFILE_FACTS_INIT;
+
+	facts.is_selected = produced->is_selected;
+	facts.is_ip_only = input->is_ip_only;
+	facts.build_id = input->symbols->image->build_id;
+	facts.n_branches = input->counts->n_branches;
+	facts.n_ranges = input->counts->n_ranges;
+	facts.ranges = produced->ranges;
+	facts.branches = produced->branches;
+	facts.n_units_damaged = input->symbols->dwarf.stats.n_units_damaged;
+	if (produced->profile)
+		fill_profile_facts(produced, &facts);
+	*ret_facts = facts;
+}
