@@ -74,18 +74,36 @@ static void put_lost(struct ring_writer *writer)
 	writer->n_untold = 0;
 }
 
-bool ring_writer_put(struct ring_writer *writer, const void *record, size_t n_bytes)
+bool ring_writer_has_room(const struct ring_writer *writer, size_t n_bytes)
 {
 	size_t n_due = writer->n_untold ? lost_bytes(writer) : 0;
 
-	if (!has_room(writer, n_due + n_bytes)) {
-		writer->n_untold++;
-		writer->n_lost++;
+	return has_room(writer, n_due + n_bytes);
+}
+
+void ring_writer_lose(struct ring_writer *writer, uint64_t n)
+{
+	writer->n_untold += n;
+	writer->n_lost += n;
+}
+
+bool ring_writer_put_parts(struct ring_writer *writer, const void *head, size_t n_head_bytes,
+			   const void *body, size_t n_body_bytes)
+{
+	if (!ring_writer_has_room(writer, n_head_bytes + n_body_bytes)) {
+		ring_writer_lose(writer, 1);
 		return false;
 	}
-	if (n_due)
+	if (writer->n_untold)
 		put_lost(writer);
-	copy_in(writer, record, n_bytes);
+	copy_in(writer, head, n_head_bytes);
+	if (n_body_bytes)
+		copy_in(writer, body, n_body_bytes);
 	__atomic_store_n(&writer->control->data_head, writer->head, __ATOMIC_RELEASE);
 	return true;
+}
+
+bool ring_writer_put(struct ring_writer *writer, const void *record, size_t n_bytes)
+{
+	return ring_writer_put_parts(writer, record, n_bytes, NULL, 0);
 }

@@ -41,3 +41,10 @@ size_t ring_writer_bytes(size_t n_data_bytes);
  * due. False: there was no room for both, and the record is lost and counted.
  */
 bool ring_writer_put(struct ring_writer *writer, const void *record, size_t n_bytes);
+/* The same for a record in two parts, each a multiple of 8; one copy of either. */
+bool ring_writer_put_parts(struct ring_writer *writer, const void *head, size_t n_head_bytes,
+			   const void *body, size_t n_body_bytes);
+/* Whether a record of n_bytes would be written now. */
+bool ring_writer_has_room(const struct ring_writer *writer, size_t n_bytes);
+/* n records find no room, whether there is any or not. */
+void ring_writer_lose(struct ring_writer *writer, uint64_t n);
