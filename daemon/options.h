@@ -49,7 +49,7 @@ struct options_cpus_of {
 	struct cpus list; /* OPTIONS_CPUS_LIST: not empty; may name CPUs that are not there */
 };
 
-/* Values of enum log_level, log.h. */
+/* In the order of enum log_level, log.h, from LOG_LEVEL_ERROR. */
 enum options_log_level {
 	OPTIONS_LOG_ERROR,
 	OPTIONS_LOG_WARNING,
@@ -128,7 +128,7 @@ const struct conf_setting *options_settings(size_t *ret_n);
 
 /*
  * Splits idle_functions. text holds what the names point to. Returns how many there are, at most
- * OPTIONS_N_NAMES_MAX; more are refused by options_check().
+ * OPTIONS_N_NAMES_MAX: more are no value of the setting.
  */
 size_t options_idle_functions(const struct daemon_options *options, char text[OPTIONS_NAMES_SIZE],
 			      const char *names[OPTIONS_N_NAMES_MAX]);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include "collect/event.h"
+#include "collect/event_pfm.h"
+#include "collect/open.h"
+#include "kernel/kallsyms.h"
+#include "options.h"
+#include "service.h"
+#include "this_machine.h"
+
+/* Chooses and tries events, as the opener will. 0, -ENOMEM. */
+static int try_machine(const struct daemon_options *options, struct check *check)
+{
+	const struct event_config config = {
+		.event = options->event,
+		.period = options->period,
+		.allow_degraded = options->allow_degraded,
+	};
+
+	if (this_machine_read(&check->machine, &check->facts, &check->machine_problem) != 0)
+		return 0;
+	/* without libpfm4 the other sources of events serve */
+	(void)!event_pfm_start(NULL);
+	return preflight_run(&check->machine, &open_calls_kernel, &check->facts, &config,
+			     &check->preflight);
+}
+
+static void look_at_kernel(const struct daemon_options *options, int root_fd, struct check *check)
+{
+	struct vmlinux_query query = { .build_id = &check->identity.build_id };
+	struct utsname uts;
+
+	if (uname(&uts) != 0) {
+		(void)problem_set(&check->identity_problem, 0, "uname: %s", strerror(errno));
+		return;
+	}
+	if (kernel_identity_read(root_fd, &uts, &check->identity, &check->identity_problem) != 0)
+		return;
+	check->identity_problem.text[0] = '\0';
+	query.release = check->identity.release;
+	if (strcmp(options->vmlinux, "auto") != 0)
+		query.configured_path = options->vmlinux;
+	vmlinux_find(root_fd, &query, &check->vmlinux);
+}
+
+/* Reads all symbols: whether the kernel shows addresses is known from nothing less. */
+static void look_at_addresses(int root_fd, struct check *check)
+{
+	struct kallsyms_config config = { .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE) };
+	int fd cleanup(close_cleanup) = openat(root_fd, "proc/kallsyms", O_RDONLY | O_CLOEXEC);
+	struct kallsyms kallsyms;
+	int r;
+
+	if (fd < 0) {
+		r = -errno;
+		(void)problem_set(&check->addresses_problem, 0, "open /proc/kallsyms: %s",
+				  strerror(-r));
+		check->is_hidden = r == -EACCES || r == -EPERM;
+		return;
+	}
+	r = kallsyms_read(fd, &config, &kallsyms, &check->addresses_problem);
+	if (r == 0)
+		kallsyms_deinit(&kallsyms);
+	else if (!check->addresses_problem.text[0])
+		(void)problem_set(&check->addresses_problem, 0, "read /proc/kallsyms: %s",
+				  strerror(r < 0 ? -r : EIO));
+	check->is_hidden = r == KALLSYMS_E_HIDDEN;
+}
+
+int check_read(const struct daemon_options *options, struct check *ret_check)
+{
+	int root_fd cleanup(close_cleanup) = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct check check = {
+		.wants_ip = options->mode == OPTIONS_MODE_IP,
+		.vmlinux = { .fd = -1 },
+	};
+	int r = try_machine(options, &check);
+
+	if (r != 0) {
+		check_deinit(&check);
+		return r;
+	}
+	look_at_kernel(options, root_fd, &check);
+	look_at_addresses(root_fd, &check);
+	*ret_check = check;
+	return 0;
+}
+
+void check_deinit(struct check *check)
+{
+	preflight_deinit(&check->preflight);
+	machine_deinit(&check->machine);
+	if (check->vmlinux.n_tries > 0)
+		vmlinux_search_deinit(&check->vmlinux);
+	*check = (struct check){ .vmlinux = { .fd = -1 } };
+}
+
+static bool is_forbidden(const struct check *check)
+{
+	const struct preflight *preflight = &check->preflight;
+
+	if (check->wants_ip)
+		return preflight->ip.result == OPEN_E_PERMISSION;
+	for (size_t i = 0; i < preflight->n_branches; i++)
+		if (preflight->branches[i].result == OPEN_E_PERMISSION)
+			return true;
+	return false;
+}
+
+int check_status(const struct check *check)
+{
+	const struct preflight *preflight = &check->preflight;
+	bool works = check->wants_ip ? preflight->ip.result == 0 : preflight->n_branch_cpus > 0;
+
+	if (check->machine_problem.text[0])
+		return SERVICE_UNAVAILABLE;
+	if (!works)
+		return is_forbidden(check) ? SERVICE_NO_PERMISSION : SERVICE_UNAVAILABLE;
+	/* what was sampled could not be told apart */
+	if (check->addresses_problem.text[0])
+		return check->is_hidden ? SERVICE_NO_PERMISSION : SERVICE_UNAVAILABLE;
+	return SERVICE_OK;
+}

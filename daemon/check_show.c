@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What --check found, for people:
+ *
+ *	branches: sampled on 16 of 16 CPUs
+ *	…                                    (preflight_show.c)
+ *	kernel: 6.12.9 x86_64, build id 4a5a9b0a…
+ *	addresses of the kernel: shown
+ *	vmlinux: /usr/lib/debug/boot/vmlinux-6.12.9
+ *	  /boot/vmlinux-6.12.9: no such file
+ *
+ * and the same for machines.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+#include "base/buf.h"
+#include "check.h"
+#include "service.h"
+
+static const char *outcome_name(enum vmlinux_outcome outcome)
+{
+	switch (outcome) {
+	case VMLINUX_ACCEPTED:
+		return "accepted";
+	case VMLINUX_ABSENT:
+		return "absent";
+	case VMLINUX_UNREADABLE:
+		return "unreadable";
+	case VMLINUX_OTHER_BUILD:
+		return "other-build";
+	case VMLINUX_STRIPPED:
+		return "stripped";
+	}
+	return "unknown";
+}
+
+/* text */
+
+static void show_identity(const struct check *check, struct buf *text)
+{
+	const struct kernel_identity *identity = &check->identity;
+	char hex[BUILD_ID_HEX_SIZE];
+
+	if (check->identity_problem.text[0]) {
+		buf_printf(text, "kernel: not known: %s\n", check->identity_problem.text);
+		return;
+	}
+	build_id_to_hex(&identity->build_id, hex);
+	buf_printf(text, "kernel: %s %s, build id %s\n", identity->release, identity->machine, hex);
+	if (identity->n_livepatches)
+		buf_printf(text,
+			   "live patches: %u, whose functions a profile of this kernel lacks\n",
+			   identity->n_livepatches);
+}
+
+static void show_addresses(const struct check *check, struct buf *text)
+{
+	if (check->addresses_problem.text[0])
+		buf_printf(text, "addresses of the kernel: no: %s\n",
+			   check->addresses_problem.text);
+	else
+		buf_printf(text, "addresses of the kernel: shown\n");
+}
+
+static void show_vmlinux(const struct check *check, struct buf *text)
+{
+	const struct vmlinux_search *search = &check->vmlinux;
+	const char *path;
+
+	if (search->n_tries == 0) {
+		buf_printf(text, "vmlinux: not looked for, without the kernel's build id\n");
+		return;
+	}
+	path = vmlinux_path(search);
+	buf_printf(text, "vmlinux: %s\n",
+		   path ? path : "none: counts are published, but no profile of functions");
+	for (size_t i = 0; i < search->n_tries; i++) {
+		const struct vmlinux_try *attempt = &search->tries[i];
+
+		if (attempt->outcome != VMLINUX_ACCEPTED)
+			buf_printf(text, "  not %s: %s\n", attempt->path, attempt->reason);
+	}
+}
+
+void check_text(const struct check *check, struct buf *text)
+{
+	if (check->machine_problem.text[0])
+		buf_printf(text, "branches: not sampled here: %s\n", check->machine_problem.text);
+	else
+		preflight_text(&check->preflight, &check->facts, text);
+	show_addresses(check, text);
+	show_identity(check, text);
+	show_vmlinux(check, text);
+}
+
+/* Where to break a line of n bytes that is too long: behind a word, or hard. */
+static size_t find_break(const char *line, size_t n_columns)
+{
+	size_t at = n_columns;
+
+	while (at > 0 && line[at] != ' ')
+		at--;
+	return at > 0 ? at : n_columns;
+}
+
+static void fold_line(const char *line, size_t n, size_t n_columns, struct buf *folded)
+{
+	size_t n_indent = 0, n_own = strspn(line, " ");
+
+	while (n > n_columns - n_indent) {
+		/* not before the first word */
+		size_t at = find_break(line + n_own, n_columns - n_indent - n_own) + n_own;
+
+		buf_spaces(folded, n_indent);
+		buf_append(folded, line, at);
+		buf_u8(folded, '\n');
+		at += line[at] == ' ';
+		line += at;
+		n -= at;
+		n_indent = 4;
+		n_own = 0;
+	}
+	buf_spaces(folded, n_indent);
+	buf_append(folded, line, n);
+}
+
+void check_fold(const char *text, size_t n_bytes, size_t n_columns, struct buf *folded)
+{
+	const char *end = text + n_bytes;
+
+	if (n_columns < 20)
+		n_columns = 20;
+	while (text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		size_t n = (size_t)((newline ? newline : end) - text);
+
+		fold_line(text, n, n_columns, folded);
+		if (newline)
+			buf_u8(folded, '\n');
+		text += n + (newline != NULL);
+	}
+}
+
+/* JSON; the first failing addition makes ok false, and everything goes on without it */
+
+static void add(struct json_object *object, const char *key, struct json_object *value, bool *ok)
+{
+	if (!object || !value || json_object_object_add(object, key, value) != 0) {
+		json_object_put(value);
+		*ok = false;
+	}
+}
+
+static void add_text(struct json_object *object, const char *key, const char *text, bool *ok)
+{
+	add(object, key, json_object_new_string(text), ok);
+}
+
+static struct json_object *object_of_identity(const struct check *check, bool *ok)
+{
+	struct json_object *object = json_object_new_object();
+	char hex[BUILD_ID_HEX_SIZE];
+
+	if (check->identity_problem.text[0]) {
+		add_text(object, "why", check->identity_problem.text, ok);
+		return object;
+	}
+	build_id_to_hex(&check->identity.build_id, hex);
+	add_text(object, "release", check->identity.release, ok);
+	add_text(object, "machine", check->identity.machine, ok);
+	add_text(object, "buildId", hex, ok);
+	add(object, "livePatches", json_object_new_uint64(check->identity.n_livepatches), ok);
+	return object;
+}
+
+static struct json_object *object_of_addresses(const struct check *check, bool *ok)
+{
+	struct json_object *object = json_object_new_object();
+	bool is_shown = !check->addresses_problem.text[0];
+
+	add(object, "shown", json_object_new_boolean(is_shown), ok);
+	if (!is_shown)
+		add_text(object, "why", check->addresses_problem.text, ok);
+	return object;
+}
+
+static struct json_object *array_of_tries(const struct vmlinux_search *search, bool *ok)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < search->n_tries; i++) {
+		const struct vmlinux_try *attempt = &search->tries[i];
+		struct json_object *object = json_object_new_object();
+
+		add_text(object, "path", attempt->path, ok);
+		add_text(object, "outcome", outcome_name(attempt->outcome), ok);
+		if (attempt->reason[0])
+			add_text(object, "why", attempt->reason, ok);
+		if (!array || !object || json_object_array_add(array, object) != 0) {
+			json_object_put(object);
+			*ok = false;
+		}
+	}
+	return array;
+}
+
+static struct json_object *object_of_vmlinux(const struct check *check, bool *ok)
+{
+	struct json_object *object = json_object_new_object();
+	const char *path = check->vmlinux.n_tries ? vmlinux_path(&check->vmlinux) : NULL;
+
+	add(object, "found", json_object_new_boolean(path != NULL), ok);
+	if (path)
+		add_text(object, "path", path, ok);
+	add(object, "tries", array_of_tries(&check->vmlinux, ok), ok);
+	return object;
+}
+
+/* What preflight_json() says stands at the top: verdict, branches, ip, process. */
+int check_json(const struct check *check, struct json_object **ret_object)
+{
+	struct json_object *object = NULL;
+	bool ok = true;
+
+	if (check->machine_problem.text[0]) {
+		object = json_object_new_object();
+		add_text(object, "verdict", preflight_verdict_name(PREFLIGHT_NOTHING), &ok);
+		add_text(object, "why", check->machine_problem.text, &ok);
+	} else if (preflight_json(&check->preflight, &check->facts, &object) != 0) {
+		return -ENOMEM;
+	}
+	add(object, "exitStatus", json_object_new_int(check_status(check)), &ok);
+	add_text(object, "version", AUTOFDOD_VERSION, &ok);
+	add(object, "addresses", object_of_addresses(check, &ok), &ok);
+	add(object, "kernel", object_of_identity(check, &ok), &ok);
+	add(object, "vmlinux", object_of_vmlinux(check, &ok), &ok);
+	if (!ok) {
+		json_object_put(object);
+		return -ENOMEM;
+	}
+	*ret_object = object;
+	return 0;
+}

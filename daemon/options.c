@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line: --option=VALUE, --option VALUE; what is yes or no needs no value. Not
+ * getopt_long(3): the options are rows of a table already, it keeps its place in globals, prints,
+ * and takes abbreviations that another release would understand differently.
+ */
+#include "options.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/buf.h"
+#include "base/problem.h"
+#include "conf/settings.h"
+
+/* What is done instead of running. */
+struct request {
+	bool is_help, is_version, is_check, is_json;
+};
+
+void options_set_defaults(struct daemon_options *options)
+{
+	size_t n;
+	const struct conf_setting *settings = options_settings(&n);
+	struct problem problem = { 0 };
+	int r;
+
+	memset(options, 0, sizeof(*options));
+	r = conf_settings_default(settings, n, options, &problem);
+	assert(r == 0);
+	(void)r;
+}
+
+static bool take_request(const char *name, size_t n, struct request *request)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{ "help", &request->is_help },
+		{ "version", &request->is_version },
+		{ "check", &request->is_check },
+		{ "json", &request->is_json },
+	};
+
+	for (size_t i = 0; i < array_size(flags); i++)
+		if (strlen(flags[i].name) == n && memcmp(flags[i].name, name, n) == 0)
+			return *flags[i].flag = true;
+	return false;
+}
+
+/* Sets what argv[i] says. *ret_n_used: 2 if argv[i + 1] is its value. 0, OPTIONS_E_USAGE. */
+static int take_setting(char *const *argv, int i, int argc, struct daemon_options *options,
+			int *ret_n_used, struct problem *problem)
+{
+	const char *name = argv[i] + 2;
+	size_t n_settings, n = strcspn(name, "=");
+	const struct conf_setting *settings = options_settings(&n_settings);
+	const struct conf_setting *setting =
+		conf_setting_find_option(settings, n_settings, name, n);
+	const char *value = name[n] == '=' ? name + n + 1 : NULL;
+	struct problem why = { 0 };
+
+	*ret_n_used = 1;
+	if (!setting)
+		return problem_set(problem, OPTIONS_E_USAGE, "unknown option '%.80s'", argv[i]);
+	if (!value && setting->type == CONF_BOOL)
+		value = "yes";
+	if (!value && i + 1 < argc) {
+		value = argv[i + 1];
+		*ret_n_used = 2;
+	}
+	if (!value)
+		return problem_set(problem, OPTIONS_E_USAGE, "--%s wants a value: --%s=%s",
+				   setting->option, setting->option, setting->value_name);
+	if (conf_setting_set(setting, value, options, &why) != 0)
+		return problem_set(problem, OPTIONS_E_USAGE, "--%s: %s", setting->option, why.text);
+	return 0;
+}
+
+static int take_argument(char *const *argv, int i, int argc, struct daemon_options *options,
+			 struct request *request, int *ret_n_used, struct problem *problem)
+{
+	const char *argument = argv[i];
+
+	*ret_n_used = 1;
+	if (strcmp(argument, "-h") == 0) {
+		request->is_help = true;
+		return 0;
+	}
+	if (strncmp(argument, "--", 2) != 0 || !argument[2])
+		return problem_set(problem, OPTIONS_E_USAGE, "unexpected argument '%.80s'",
+				   argument);
+	if (take_request(argument + 2, strlen(argument + 2), request))
+		return 0;
+	return take_setting(argv, i, argc, options, ret_n_used, problem);
+}
+
+static enum options_action action_of(const struct request *request)
+{
+	if (request->is_help)
+		return OPTIONS_HELP;
+	if (request->is_version)
+		return OPTIONS_VERSION;
+	if (request->is_check)
+		return request->is_json ? OPTIONS_CHECK_JSON : OPTIONS_CHECK;
+	return OPTIONS_RUN;
+}
+
+int options_parse(int argc, char *const *argv, struct daemon_options *ret_options,
+		  enum options_action *ret_action, struct problem *problem)
+{
+	struct daemon_options options;
+	struct request request = { 0 };
+	enum options_action action;
+	int n_used, r;
+
+	options_set_defaults(&options);
+	for (int i = 1; i < argc; i += n_used) {
+		r = take_argument(argv, i, argc, &options, &request, &n_used, problem);
+		if (r != 0)
+			return r;
+	}
+	action = action_of(&request);
+	if (request.is_json && action == OPTIONS_RUN)
+		return problem_set(problem, OPTIONS_E_USAGE, "--json goes with --check");
+	if (action == OPTIONS_RUN || request.is_check) {
+		r = options_check(&options, problem);
+		if (r != 0)
+			return r;
+	}
+	*ret_options = options;
+	*ret_action = action;
+	return 0;
+}
+
+int options_check(const struct daemon_options *o, struct problem *problem)
+{
+	char open[CONF_VALUE_SIZE], close[CONF_VALUE_SIZE];
+	bool is_recording = o->source.kind == OPTIONS_SOURCE_RECORDING;
+
+	if (o->gate_close > o->gate_open)
+		return problem_set(
+			problem, OPTIONS_E_CONFLICT,
+			"the gate would never stay open: --gate-close=%s is above --gate-open=%s",
+			conf_format_share(o->gate_close, close),
+			conf_format_share(o->gate_open, open));
+	if (is_recording && o->mode == OPTIONS_MODE_IP)
+		return problem_set(
+			problem, OPTIONS_E_CONFLICT,
+			"--mode=ip samples the machine: it does not go with a recording");
+	if (is_recording && strcmp(o->event, "auto") != 0)
+		return problem_set(
+			problem, OPTIONS_E_CONFLICT,
+			"--event names what the machine counts: it does not go with a recording");
+	if (o->exit_at_end && !is_recording)
+		return problem_set(problem, OPTIONS_E_CONFLICT,
+				   "--exit-at-end goes with --source=recording:FILE: a machine has "
+				   "no end");
+	return 0;
+}
+
+static int resolve_path(char path[PATH_MAX], const char *directory, struct problem *problem)
+{
+	size_t n = strlen(path), n_directory = strlen(directory);
+
+	if (path[0] == '/')
+		return 0;
+	if (n_directory + 1 + n >= PATH_MAX)
+		return problem_set(problem, -ENAMETOOLONG,
+				   "%.80s: the name of the file is too long", path);
+	memmove(path + n_directory + 1, path, n + 1);
+	memcpy(path, directory, n_directory);
+	path[n_directory] = '/';
+	return 0;
+}
+
+int options_resolve_paths(struct daemon_options *options, const char *directory,
+			  struct problem *problem)
+{
+	int r = resolve_path(options->directory, directory, problem);
+
+	if (r == 0 && options->source.kind == OPTIONS_SOURCE_RECORDING)
+		r = resolve_path(options->source.path, directory, problem);
+	if (r == 0 && strcmp(options->vmlinux, "auto") != 0)
+		r = resolve_path(options->vmlinux, directory, problem);
+	if (r == 0 && options->status[0])
+		r = resolve_path(options->status, directory, problem);
+	return r;
+}
+
+size_t options_idle_functions(const struct daemon_options *options, char text[OPTIONS_NAMES_SIZE],
+			      const char *names[OPTIONS_N_NAMES_MAX])
+{
+	char *rest = text;
+	size_t n = 0;
+
+	strcpy(text, options->idle_functions);
+	for (char *name; n < OPTIONS_N_NAMES_MAX && (name = strsep(&rest, ","));)
+		if (*name)
+			names[n++] = name;
+	return n;
+}
+
+/* help, for terminals of 60 columns */
+
+static const char help_start[] = "Usage: autofdod [OPTION...]\n"
+				 "       autofdod --check [--json]\n"
+				 "\n"
+				 "Samples the branches of the running kernel, all the time,\n"
+				 "within a budget, and publishes AutoFDO profiles of it.\n"
+				 "Runs in the foreground until SIGTERM.\n"
+				 "\n"
+				 "  --check [--json]\n"
+				 "      say whether this machine can sample, and if not\n"
+				 "      what would help; starts nothing\n"
+				 "  -h, --help\n"
+				 "  --version\n";
+
+static const char help_end[] = "\n"
+			       "Exit status: 0 done; 1 failed; 2 wrong usage;\n"
+			       "69 this machine cannot sample what was asked for;\n"
+			       "77 no permission; 78 settings that contradict each other.\n"
+			       "--check: 0 branches can be sampled; 69 they cannot;\n"
+			       "77 perhaps, but this process may not.\n";
+
+/* Lines of text, each behind the same indentation. */
+static void help_lines(const char *lines, struct buf *text)
+{
+	while (*lines) {
+		size_t n = strcspn(lines, "\n");
+
+		buf_str(text, "      ");
+		buf_append(text, lines, n);
+		buf_u8(text, '\n');
+		lines += n + (lines[n] == '\n');
+	}
+}
+
+static void help_setting(const struct conf_setting *s, struct buf *text)
+{
+	size_t n_before;
+
+	buf_printf(text, s->type == CONF_BOOL ? "  --%s[=%s]\n" : "  --%s=%s\n", s->option,
+		   s->value_name);
+	help_lines(s->help, text);
+	buf_printf(text, "      [%s", s->default_text[0] ? s->default_text : "none");
+	n_before = text->n_bytes;
+	buf_str(text, "; ");
+	conf_setting_describe_range(s, text);
+	if (text->n_bytes == n_before + 2 || s->type == CONF_CHOICE)
+		text->n_bytes = n_before;
+	buf_str(text, "]\n");
+}
+
+/* Settings by section; those of none come last. */
+void options_help(struct buf *text)
+{
+	static const char *const sections[] = { "Sampling", "Gate", "Profile", "Store", NULL };
+	size_t n;
+	const struct conf_setting *settings = options_settings(&n);
+
+	buf_str(text, help_start);
+	for (size_t i = 0; i < array_size(sections); i++) {
+		buf_printf(text, "\n%s:\n", sections[i] ? sections[i] : "Running");
+		for (size_t j = 0; j < n; j++)
+			if (sections[i] ? settings[j].section &&
+						  strcmp(settings[j].section, sections[i]) == 0
+					: !settings[j].section)
+				help_setting(&settings[j], text);
+	}
+	buf_str(text, help_end);
+}
