@@ -8,7 +8,7 @@
  * One-sided, as the kernel says one of them:
  *   LOST records <= PERF_FORMAT_LOST; equal if settled: each LOST record repeats what the events
  *   of the ring have lost since the one before, and is written with the next record that fits
- *   running <= enabled <= wall
+ *   running <= enabled <= wall and its slack
  * About, as a period is not to the unit:
  *   taken ~ count / period, within 1 % and two samples for each start of the counter, which begins
  *   anew then and forgets what it had counted of a period
@@ -67,6 +67,7 @@ void conservation_add(struct conservation *sum, const struct conservation *one)
 	sum->n_expected_min += one->n_expected_min;
 	sum->n_expected_max = add_saturated(sum->n_expected_max, one->n_expected_max);
 	sum->wall_ns += one->wall_ns;
+	sum->wall_slack_ns += one->wall_slack_ns;
 	sum->is_loss_inexact |= one->is_loss_inexact;
 	sum->is_settled &= one->is_settled;
 }
@@ -127,7 +128,9 @@ static int check_loss(const struct conservation *c, struct problem *problem)
 
 static int check_times(const struct conservation *c, struct problem *problem)
 {
-	if (c->time_running_ns <= c->time_enabled_ns && c->time_enabled_ns <= c->wall_ns)
+	uint64_t wall_ns_max = add_saturated(c->wall_ns, c->wall_slack_ns);
+
+	if (c->time_running_ns <= c->time_enabled_ns && c->time_enabled_ns <= wall_ns_max)
 		return 0;
 	return problem_set(problem, CONSERVATION_E_BROKEN,
 			   "conservation: ran %" PRIu64 " ns, enabled %" PRIu64

@@ -48,6 +48,8 @@ struct conservation {
 	uint64_t n_expected_min, n_expected_max;
 
 	uint64_t wall_ns; /* that the CPUs were looked at, each */
+	/* by which times enabled may exceed it, as they are taken by another clock, or later */
+	uint64_t wall_slack_ns;
 	/* the kernel has no PERF_FORMAT_LOST (before 6.0): LOST records stand in, a lower bound */
 	bool is_loss_inexact;
 	/*

@@ -11,6 +11,11 @@ void cpus_add(struct cpus *cpus, unsigned int cpu)
 	cpus->words[cpu / 64] |= 1ull << cpu % 64;
 }
 
+void cpus_remove(struct cpus *cpus, unsigned int cpu)
+{
+	cpus->words[cpu / 64] &= ~(1ull << cpu % 64);
+}
+
 bool cpus_has(const struct cpus *cpus, unsigned int cpu)
 {
 	return cpu < CPUS_MAX && (cpus->words[cpu / 64] >> cpu % 64 & 1);

@@ -26,7 +26,8 @@ struct cpus {
  * kernels) is the empty set. -EBADMSG: not such a list, or a CPU at or above CPUS_MAX.
  */
 must_check int cpus_parse(const char *text, struct cpus *ret_cpus, struct problem *problem);
-void cpus_add(struct cpus *cpus, unsigned int cpu); /* cpu < CPUS_MAX */
+void cpus_add(struct cpus *cpus, unsigned int cpu);    /* cpu < CPUS_MAX */
+void cpus_remove(struct cpus *cpus, unsigned int cpu); /* likewise */
 bool cpus_has(const struct cpus *cpus, unsigned int cpu);
 unsigned int cpus_count(const struct cpus *cpus);
 /* The lowest CPU that is at least from; CPUS_MAX if there is none. */

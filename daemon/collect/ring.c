@@ -67,9 +67,14 @@ static void give_up(struct ring *ring)
 	move_tail(ring, ring->n_ahead);
 }
 
+uint64_t ring_head(const struct ring *ring)
+{
+	return __atomic_load_n(&ring->control->data_head, __ATOMIC_ACQUIRE);
+}
+
 void ring_begin(struct ring *ring, uint64_t n_bytes_max)
 {
-	uint64_t head = __atomic_load_n(&ring->control->data_head, __ATOMIC_ACQUIRE);
+	uint64_t head = ring_head(ring);
 
 	ring->n_ahead = head - ring->tail;
 	if (unlikely(ring->n_ahead > ring->data_bytes || (head | ring->tail) % WORD_BYTES != 0)) {

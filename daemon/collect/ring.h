@@ -74,6 +74,9 @@ must_check bool ring_next(struct ring *ring, struct ring_record *ret_record);
 /* Gives what was read back to the writer, whether it was of use or not. */
 void ring_end(struct ring *ring);
 
+/* Where the writer is now: any number, as all that stands in the memory. */
+uint64_t ring_head(const struct ring *ring);
+
 /* True if the last pass left something that it had seen. */
 static inline bool ring_has_more(const struct ring *ring)
 {

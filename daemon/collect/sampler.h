@@ -42,7 +42,8 @@ struct sampler_source {
 	 * map, unmap, control, read and close are used, with its own context. control is asked for
 	 * PERF_EVENT_IOC_ENABLE and _DISABLE (argument 0) and _PERIOD (argument: address of a u64);
 	 * read gives the words that the form's read_format asks for. The time enabled is compared
-	 * with the times that the sampler is given.
+	 * with the times that the sampler is given: an event that does not live on their clock is
+	 * taken for one whose CPU went away.
 	 */
 	const struct open_calls *calls;
 };
@@ -163,7 +164,7 @@ struct sampler_change {
 must_check int sampler_set_online(struct sampler *sampler, const struct cpus *online,
 				  uint64_t now_ns, const struct sampler_sink *sink,
 				  struct sampler_change *ret_change, struct problem *problem);
-/* When sampler_set_online() has something to try again; UINT64_MAX: nothing. */
+/* When sampler_set_online() has something to try again; 0: now, UINT64_MAX: nothing. */
 uint64_t sampler_retry_ns(const struct sampler *sampler);
 
 /* The CPU's descriptor, borrowed; -1: it has none. */
@@ -178,7 +179,7 @@ const struct cpus *sampler_open_cpus(const struct sampler *sampler);
  * not done on some CPU, see n_control_errors; the others are.
  */
 must_check int sampler_enable(struct sampler *sampler, uint64_t now_ns, struct problem *problem);
-must_check int sampler_disable(struct sampler *sampler, uint64_t now_ns, struct problem *problem);
+must_check int sampler_disable(struct sampler *sampler, struct problem *problem);
 bool sampler_is_enabled(const struct sampler *sampler);
 
 /*
@@ -199,8 +200,8 @@ uint64_t sampler_period(const struct sampler *sampler); /* 0: never set, each ev
 bool sampler_drain_cpu(struct sampler *sampler, unsigned int cpu, uint64_t n_bytes_max,
 		       const struct sampler_sink *sink);
 /*
- * Drains one ring after the other, each to what its end was then, until n_bytes_max bytes of all
- * are read or it has been at each. True: the bytes were used up; the next call goes on there.
+ * Drains one ring after the other until n_bytes_max bytes of all are read or each had its turn.
+ * True: the bytes were used up; the next call goes on with the next ring.
  */
 bool sampler_sweep(struct sampler *sampler, uint64_t n_bytes_max, const struct sampler_sink *sink);
 
