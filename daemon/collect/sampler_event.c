@@ -4,7 +4,7 @@
  * taken while no ring is mapped vanish without being counted, and a descriptor without a ring
  * raises EPOLLHUP. So
  *
- *   open, map, period, watch, enable  …  disable, drain, read, unwatch, unmap, close
+ *   open, map, watch, period, enable  …  disable, drain, read, unwatch, unmap, close
  */
 #include "sampler.h"
 
