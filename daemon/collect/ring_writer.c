@@ -74,11 +74,20 @@ static void put_lost(struct ring_writer *writer)
 	writer->n_untold = 0;
 }
 
+/* With the LOST record that is due before it. */
+static size_t needed_bytes(const struct ring_writer *writer, size_t n_bytes)
+{
+	return n_bytes + (writer->n_untold ? lost_bytes(writer) : 0);
+}
+
 bool ring_writer_has_room(const struct ring_writer *writer, size_t n_bytes)
 {
-	size_t n_due = writer->n_untold ? lost_bytes(writer) : 0;
+	return has_room(writer, needed_bytes(writer, n_bytes));
+}
 
-	return has_room(writer, n_due + n_bytes);
+bool ring_writer_can_have_room(const struct ring_writer *writer, size_t n_bytes)
+{
+	return needed_bytes(writer, n_bytes) < writer->data_bytes;
 }
 
 void ring_writer_lose(struct ring_writer *writer, uint64_t n)

@@ -46,5 +46,7 @@ bool ring_writer_put_parts(struct ring_writer *writer, const void *head, size_t 
 			   const void *body, size_t n_body_bytes);
 /* Whether a record of n_bytes would be written now. */
 bool ring_writer_has_room(const struct ring_writer *writer, size_t n_bytes);
+/* … or once all is read. */
+bool ring_writer_can_have_room(const struct ring_writer *writer, size_t n_bytes);
 /* n records find no room, whether there is any or not. */
 void ring_writer_lose(struct ring_writer *writer, uint64_t n);

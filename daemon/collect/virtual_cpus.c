@@ -302,15 +302,29 @@ bool virtual_cpus_is_on(const struct virtual_cpus *cpus, unsigned int cpu)
 	return is_on(&cpus->cpus[cpu]);
 }
 
+static size_t sample_bytes(const struct virtual_cpus *cpus, const struct virtual_cpu *c,
+			   uint32_t n_entries)
+{
+	const struct sample_layout *layout = layout_of(cpus, c);
+
+	return head_bytes(layout, n_entries) + entries_bytes(layout, n_entries);
+}
+
 bool virtual_cpus_has_room(const struct virtual_cpus *cpus, unsigned int cpu, uint32_t n_entries)
 {
 	const struct virtual_cpu *c = &cpus->cpus[cpu];
-	const struct sample_layout *layout = layout_of(cpus, c);
 
-	if (!is_on(c) || n_entries > ENTRIES_MAX)
-		return false;
-	return ring_writer_has_room(&c->writer, head_bytes(layout, n_entries) +
-							entries_bytes(layout, n_entries));
+	return is_on(c) && n_entries <= ENTRIES_MAX &&
+	       ring_writer_has_room(&c->writer, sample_bytes(cpus, c, n_entries));
+}
+
+bool virtual_cpus_is_full(const struct virtual_cpus *cpus, unsigned int cpu, uint32_t n_entries)
+{
+	const struct virtual_cpu *c = &cpus->cpus[cpu];
+
+	return is_on(c) && n_entries <= ENTRIES_MAX &&
+	       !ring_writer_has_room(&c->writer, sample_bytes(cpus, c, n_entries)) &&
+	       ring_writer_can_have_room(&c->writer, sample_bytes(cpus, c, n_entries));
 }
 
 /* what happens to a kernel */

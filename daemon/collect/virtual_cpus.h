@@ -91,6 +91,8 @@ enum virtual_put virtual_cpus_put(struct virtual_cpus *cpus, unsigned int cpu,
 bool virtual_cpus_is_on(const struct virtual_cpus *cpus, unsigned int cpu);
 /* Whether a sample of n_entries would be written: not VIRTUAL_OFF, nor _LOST, nor _TOO_LARGE. */
 bool virtual_cpus_has_room(const struct virtual_cpus *cpus, unsigned int cpu, uint32_t n_entries);
+/* Whether it would be lost now, but not after the ring is drained: worth waiting for. */
+bool virtual_cpus_is_full(const struct virtual_cpus *cpus, unsigned int cpu, uint32_t n_entries);
 
 /* what happens to a kernel */
 
