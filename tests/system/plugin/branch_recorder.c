@@ -8,30 +8,12 @@
  * counts every branch and every fall-through range: the truth that a sampled
  * profile can be judged by.
  *
- * From blocks to branches. TCG calls us at the first instruction of a block,
- * and an inline addition per instruction tells how many of the block's
- * instructions were begun when the next block starts. Let `last` be the last
- * one begun, `next` the address after it, and `to` where the new block starts:
+ * How blocks become branches: blocks.c. Where a source cannot be told the stack
+ * is cut: it starts again with nothing in it. A real LBR knows the address, so
+ * its stacks are cut less often.
  *
- *	to == next			straight on: a block boundary of TCG's
- *	to == last			QEMU began the instruction again: another
- *					round of a rep, or I/O that had to be
- *					the last instruction of a block
- *	to is an exception entry	`last` faulted: from = last
- *	to is an interrupt entry	the interrupt came before the instruction
- *					that would have been next: from = next
- *	otherwise			last -> to is a taken branch
- *
- * One case cannot be told: an interrupt right after a branch, whose target has
- * not begun. Then the stack is cut: it starts again with nothing in it. A real
- * LBR knows the address, so its stacks are cut less often.
- *
- * Kernel and user are told apart by bit 63 of the address. A branch into user
- * space is not recorded; one from user space into the kernel is, with its
- * user address, as on hardware whose filter tests the target.
- *
- * Address space randomization is undone at the first system call: the block
- * after a SYSCALL instruction starts at entry_SYSCALL_64.
+ * A branch into user space is not recorded; one from user space into the kernel
+ * is, with its user address, as on hardware whose filter tests the target.
  *
  * Time is the number of instructions begun since power-on, which is what
  * QEMU's -icount shift=0 makes a nanosecond, less the time spent halted.
@@ -44,37 +26,12 @@
 #include <string.h>
 
 #include "../recording/raw.h"
-#include "insn.h"
+#include "blocks.h"
 #include "l1i.h"
 #include "pairs.h"
 #include "qemu_plugin.h"
-#include "symbols.h"
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
-
-/* CONFIG_PHYSICAL_ALIGN of x86-64: the step of the load base. */
-#define KASLR_ALIGN 0x200000
-
-/*
- * One translated block. Never freed: generated code refers to it until QEMU
- * throws the code away, and does not say when that is over.
- */
-struct block {
-	uint64_t first; /* address of its first instruction */
-	uint32_t n_insns;
-	uint8_t kind; /* enum entry_kind, once is_classified */
-	bool is_classified;
-	bool ends_in_branch; /* the last instruction may jump */
-	bool ends_in_syscall;
-	uint16_t offsets[]; /* n_insns + 1: starts, then the end */
-};
-
-enum transition {
-	TRANSITION_STRAIGHT,
-	TRANSITION_RESTART,
-	TRANSITION_BRANCH,
-	TRANSITION_CUT,
-};
 
 struct stack {
 	struct {
@@ -91,11 +48,9 @@ struct stack {
  */
 static struct recorder {
 	/* the run */
-	struct symbols symbols;
+	struct kernel kernel;
 	const char *out_dir;
 	uint64_t period;
-	uint64_t slide;
-	bool has_slide;
 	bool is_recording;
 	bool is_done;
 
@@ -112,13 +67,9 @@ static struct recorder {
 	struct pairs ranges;
 	struct l1i l1i;
 	struct raw_header totals;
+	struct transition_counts transitions;
 	FILE *samples;
 } rec;
-
-static bool is_kernel(uint64_t ip)
-{
-	return ip >> 63;
-}
 
 static _Noreturn void die(const char *what)
 {
@@ -130,29 +81,6 @@ static _Noreturn void die(const char *what)
 /* translation                                                          */
 /* ------------------------------------------------------------------ */
 
-static struct block *block_new(const struct qemu_plugin_tb *tb)
-{
-	size_t n_insns = qemu_plugin_tb_n_insns(tb);
-	struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, 0);
-	struct block *block;
-	size_t n_bytes;
-
-	block = calloc(1, sizeof(*block) + (n_insns + 1) * sizeof(uint16_t));
-	if (!block)
-		die("out of memory");
-	block->first = qemu_plugin_insn_vaddr(insn);
-	block->n_insns = n_insns;
-	for (size_t i = 0; i < n_insns; i++) {
-		insn = qemu_plugin_tb_get_insn(tb, i);
-		block->offsets[i] = qemu_plugin_insn_vaddr(insn) - block->first;
-	}
-	n_bytes = qemu_plugin_insn_size(insn);
-	block->offsets[n_insns] = block->offsets[n_insns - 1] + n_bytes;
-	block->ends_in_branch = insn_is_branch(qemu_plugin_insn_data(insn), n_bytes);
-	block->ends_in_syscall = insn_is_syscall(qemu_plugin_insn_data(insn), n_bytes);
-	return block;
-}
-
 static void on_block(unsigned int vcpu_index, void *userdata);
 
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
@@ -160,6 +88,8 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	struct block *block = block_new(tb);
 
 	(void)id;
+	if (!block)
+		die("out of memory");
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
 	for (size_t i = 0; i < block->n_insns; i++)
 		qemu_plugin_register_vcpu_insn_exec_inline(qemu_plugin_tb_get_insn(tb, i),
@@ -271,7 +201,7 @@ static void close_output(FILE *file)
 
 static void start_recording(void)
 {
-	fprintf(stderr, "branch-recorder: recording, slide %#llx\n", (unsigned long long)rec.slide);
+	fprintf(stderr, "branch-recorder: recording, slide %#llx\n", (unsigned long long)rec.kernel.slide);
 	rec.samples = open_output("samples.raw");
 	pairs_init(&rec.branches);
 	pairs_init(&rec.ranges);
@@ -288,8 +218,11 @@ static void stop_recording(void)
 	close_output(rec.samples);
 
 	rec.totals.magic = RAW_MAGIC;
-	rec.totals.slide = rec.slide;
+	rec.totals.slide = rec.kernel.slide;
+	rec.totals.n_interrupts = rec.transitions.n_interrupts;
+	rec.totals.n_unexplained = rec.transitions.n_unexplained;
 	rec.totals.period = rec.period;
+	rec.totals.n_entry_words = 2;
 	rec.totals.n_branches = rec.branches.n_used;
 	rec.totals.n_ranges = rec.ranges.n_used;
 	write_words(tables, (uint64_t *)&rec.totals, sizeof(rec.totals) / sizeof(uint64_t));
@@ -302,27 +235,17 @@ static void stop_recording(void)
 		(unsigned long long)rec.totals.n_samples);
 }
 
-static void find_slide(const struct block *before, uint64_t to)
-{
-	if (is_kernel(before->first) || !before->ends_in_syscall ||
-	    rec.n_begun != before->n_insns || !is_kernel(to))
-		return;
-	rec.slide = to - rec.symbols.syscall_entry;
-	if (rec.slide % KASLR_ALIGN)
-		return; /* an interrupt came in between; there will be others */
-	rec.has_slide = true;
-}
-
-/* Until the slide is known nothing else can be. */
 static void watch_markers(const struct block *before, uint64_t to)
 {
-	if (!rec.has_slide && before)
-		find_slide(before, to);
-	if (!rec.has_slide || rec.is_done)
+	struct kernel *kernel = &rec.kernel;
+
+	if (!kernel->has_slide && before)
+		kernel_find_slide(kernel, before, rec.n_begun, to);
+	if (!kernel->has_slide || rec.is_done)
 		return;
-	if (!rec.is_recording && to == rec.symbols.start_marker + rec.slide)
+	if (!rec.is_recording && to == kernel->symbols.start_marker + kernel->slide)
 		start_recording();
-	else if (rec.is_recording && to == rec.symbols.stop_marker + rec.slide)
+	else if (rec.is_recording && to == kernel->symbols.stop_marker + kernel->slide)
 		stop_recording();
 }
 
@@ -330,68 +253,15 @@ static void watch_markers(const struct block *before, uint64_t to)
 /* execution                                                            */
 /* ------------------------------------------------------------------ */
 
-static enum entry_kind block_kind(struct block *block)
-{
-	if (!block->is_classified) {
-		block->kind = symbols_entry_kind(&rec.symbols, block->first - rec.slide);
-		block->is_classified = true;
-	}
-	return block->kind;
-}
-
-/* An interrupt or exception entry was reached from BEFORE. */
-static enum transition interrupt_source(const struct block *before, enum entry_kind kind,
-					uint64_t *ret_from)
-{
-	uint64_t last = before->first + before->offsets[rec.n_begun - 1];
-	bool is_finished = rec.n_begun == before->n_insns;
-
-	rec.totals.n_interrupts++;
-	if (!is_kernel(last)) {
-		*ret_from = last; /* external in any case */
-		return TRANSITION_BRANCH;
-	}
-	if (is_finished && before->ends_in_branch)
-		return TRANSITION_CUT; /* its target did not begin */
-	*ret_from = last;
-	if (kind == ENTRY_INTERRUPT)
-		*ret_from = before->first + before->offsets[rec.n_begun];
-	return TRANSITION_BRANCH;
-}
-
-static enum transition classify(const struct block *before, struct block *block, uint64_t *ret_from)
-{
-	uint64_t last = before->first + before->offsets[rec.n_begun - 1];
-	uint64_t next = before->first + before->offsets[rec.n_begun];
-	enum entry_kind kind;
-
-	if (block->first == next)
-		return TRANSITION_STRAIGHT;
-	if (block->first == last)
-		return TRANSITION_RESTART;
-	kind = block_kind(block);
-	if (kind != ENTRY_NONE)
-		return interrupt_source(before, kind, ret_from);
-	if (rec.n_begun == before->n_insns && before->ends_in_branch) {
-		*ret_from = last;
-		return TRANSITION_BRANCH;
-	}
-	rec.totals.n_unexplained++;
-	return TRANSITION_CUT;
-}
-
 static void record_transition(const struct block *before, struct block *block)
 {
-	uint64_t from;
 	enum transition transition;
+	uint64_t from;
 
-	if (!rec.n_begun) { /* entered and left with nothing done: why? */
-		rec.totals.n_unexplained++;
-		cut_stack();
-		return;
-	}
-	transition = classify(before, block, &from);
-	count_insns(before, rec.n_begun, transition == TRANSITION_RESTART);
+	transition = block_transition(&rec.kernel, before, rec.n_begun, block, &rec.transitions,
+				      &from);
+	if (rec.n_begun)
+		count_insns(before, rec.n_begun, transition == TRANSITION_RESTART);
 	switch (transition) {
 	case TRANSITION_STRAIGHT:
 		break;
@@ -469,7 +339,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qem
 		fputs("branch-recorder: one virtual CPU only (-smp 1)\n", stderr);
 		return 1;
 	}
-	if (!symbols_read(&rec.symbols, map, start, stop))
+	if (!symbols_read(&rec.kernel.symbols, map, start, stop))
 		return 1;
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
 	qemu_plugin_register_atexit_cb(id, on_guest_exit, NULL);

@@ -116,7 +116,7 @@ static uint64_t data_bytes(const struct recording *recording)
 
 	for (uint64_t i = 0; i < recording->header.n_samples; i++) {
 		n_bytes += sample_bytes(sample);
-		sample += sample_words(sample);
+		sample += sample_words(recording, sample);
 	}
 	return n_bytes;
 }
@@ -175,7 +175,7 @@ static void put_comm(FILE *file)
 	fwrite(&record, sizeof(record), 1, file);
 }
 
-static void put_sample(const uint64_t *sample, FILE *file)
+static void put_sample(const struct recording *recording, const uint64_t *sample, FILE *file)
 {
 	struct sample_head head = {
 		.header = { PERF_RECORD_SAMPLE, PERF_RECORD_MISC_KERNEL, sample_bytes(sample) },
@@ -185,6 +185,10 @@ static void put_sample(const uint64_t *sample, FILE *file)
 	};
 
 	fwrite(&head, sizeof(head), 1, file);
+	if (recording->header.n_entry_words == 3) {
+		fwrite(sample + 2, sizeof(struct perf_branch_entry), sample[1], file);
+		return;
+	}
 	for (uint64_t i = 0; i < sample[1]; i++) {
 		struct perf_branch_entry entry = {
 			.from = sample[2 + 2 * i],
@@ -203,8 +207,8 @@ static void put_data(const struct recording *recording, FILE *file)
 	put_mmap(recording, file);
 	put_comm(file);
 	for (uint64_t i = 0; i < recording->header.n_samples; i++) {
-		put_sample(sample, file);
-		sample += sample_words(sample);
+		put_sample(recording, sample, file);
+		sample += sample_words(recording, sample);
 	}
 }
 

@@ -4,7 +4,8 @@
  * What the plugin hands to write-recording: two files, all in 64-bit
  * little-endian words, runtime addresses.
  *
- *	samples.raw   n_samples x { time, n, n x { from, to } }   newest first
+ *	samples.raw   n_samples x { time, n, n x { from, to } }   newest first,
+ *	              or n x { from, to, flags } as perf has them
  *
  *	tables.raw    struct raw_header
  *	              n_branches x { from, to, count }            sorted
@@ -36,6 +37,7 @@ struct raw_header {
 	uint64_t n_cuts;	/* of these: source unknown, stack cut */
 	uint64_t n_restarts;	/* an instruction that QEMU began again */
 	uint64_t n_unexplained; /* must be 0 */
+	uint64_t n_entry_words; /* 2, or 3 with flags */
 };
 
 struct raw_pair {

@@ -40,10 +40,10 @@ void write_counts(const struct recording *recording, FILE *file);
 
 /* inline helpers */
 
-/* Words of one sample: time, n, n pairs. */
-static inline uint64_t sample_words(const uint64_t *sample)
+/* Words of one sample: time, n, n entries. */
+static inline uint64_t sample_words(const struct recording *recording, const uint64_t *sample)
 {
-	return 2 + 2 * sample[1];
+	return 2 + recording->header.n_entry_words * sample[1];
 }
 
 /* No stack is ever empty, so the newest target is there to be the IP. */

@@ -12,6 +12,7 @@
 void write_perf_script(const struct recording *recording, FILE *file)
 {
 	uint64_t base = recording->text_vaddr + recording->header.slide;
+	uint64_t n_words = recording->header.n_entry_words;
 	const uint64_t *sample = recording->samples;
 
 	fprintf(file,
@@ -21,10 +22,10 @@ void write_perf_script(const struct recording *recording, FILE *file)
 	for (uint64_t i = 0; i < recording->header.n_samples; i++) {
 		fprintf(file, " %" PRIx64, sample_ip(sample));
 		for (uint64_t j = 0; j < sample[1]; j++)
-			fprintf(file, " 0x%" PRIx64 "/0x%" PRIx64 "/P/-/-/0", sample[2 + 2 * j],
-				sample[3 + 2 * j]);
+			fprintf(file, " 0x%" PRIx64 "/0x%" PRIx64 "/P/-/-/0", sample[2 + n_words * j],
+				sample[3 + n_words * j]);
 		fputc('\n', file);
-		sample += sample_words(sample);
+		sample += sample_words(recording, sample);
 	}
 }
 

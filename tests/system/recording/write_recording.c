@@ -49,7 +49,7 @@ static void read_tables(struct recording *recording, const char *dir)
 	if (n_bytes < sizeof(*header))
 		die("too short", "tables.raw");
 	memcpy(header, bytes, sizeof(*header));
-	if (header->magic != RAW_MAGIC ||
+	if (header->magic != RAW_MAGIC || header->n_entry_words < 2 || header->n_entry_words > 3 ||
 	    n_bytes != sizeof(*header) +
 			       (header->n_branches + header->n_ranges) * sizeof(struct raw_pair))
 		die("not what the plugin writes", "tables.raw");
@@ -67,7 +67,7 @@ static void read_samples(struct recording *recording, const char *dir)
 	for (uint64_t i = 0; i < recording->header.n_samples; i++) {
 		if (n_words + 2 > recording->n_sample_words)
 			die("too short", "samples.raw");
-		n_words += sample_words(recording->samples + n_words);
+		n_words += sample_words(recording, recording->samples + n_words);
 	}
 	if (n_words != recording->n_sample_words)
 		die("does not fit tables.raw", "samples.raw");
