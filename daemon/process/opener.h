@@ -40,7 +40,7 @@ struct opener_event {
 struct opener_config {
 	const struct opener_event *events; /* i_event of all requests is the place herein */
 	size_t n_events;		   /* 1 to OPENER_EVENTS_MAX */
-	unsigned int n_cpus;		   /* possible ones: requests for a CPU beyond are refused */
+	unsigned int n_cpus; /* possible ones: requests for a CPU beyond are refused */
 	/* of this process, for sentences; paranoid also says which capability is kept. pmu_name and
 	 * the capabilities are the opener's own business */
 	struct open_facts facts;
