@@ -1,0 +1,757 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store on a real directory, with a kernel that fails, kills or cuts at any of its calls. What
+ * must hold after each of them is the same: every file with a name of ours is whole, every link
+ * leads to one, and the next publication succeeds.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/macros.h"
+#include "publish/store.h"
+
+#define BUILD_ID "0123456789abcdef0123456789abcdef01234567"
+#define OTHER_ID "fedcba9876543210"
+#define NOON 1795262400u /* 2026-11-21 12:00:00 UTC */
+#define NAME "20261121T120000Z"
+#define N_PROFILE_BYTES 10000u
+#define KILLED 99
+
+/* what calls do */
+
+enum trouble { NOTHING, FAIL, KILL_BEFORE, KILL_AFTER };
+
+struct faults {
+	enum trouble trouble;
+	int error;		  /* FAIL: positive errno */
+	unsigned int at, n_calls; /* which call, of those so far; from 0 */
+	bool is_for_good;	  /* FAIL: all calls of that kind from then on, as on a full disk */
+	const char *only;	  /* the kind of call that is counted; NULL: all */
+	size_t n_write_max;	  /* a write takes no more; 0: no limit */
+	/* of each descriptor: bytes written since the last sync */
+	bool is_dirty[256];
+	bool is_any_renamed_dirty;
+};
+
+/* The error that the call gets instead, or 0. */
+static int before(struct faults *f, const char *kind)
+{
+	bool is_hit;
+
+	if (f->only && strcmp(f->only, kind) != 0)
+		return 0;
+	is_hit = f->is_for_good ? f->n_calls >= f->at : f->n_calls == f->at;
+	f->n_calls++;
+	if (!is_hit)
+		return 0;
+	if (f->trouble == KILL_BEFORE)
+		_exit(KILLED);
+	return f->trouble == FAIL ? -f->error : 0;
+}
+
+static void after(struct faults *f, const char *kind)
+{
+	bool is_counted = !f->only || strcmp(f->only, kind) == 0;
+
+	if (is_counted && f->trouble == KILL_AFTER && f->n_calls == f->at + 1)
+		_exit(KILLED);
+}
+
+#define FORWARD(type, kind, call)                                                                  \
+	struct faults *f = context;                                                                \
+	int error = before(f, kind);                                                               \
+	type result;                                                                               \
+                                                                                                   \
+	if (error)                                                                                 \
+		return error;                                                                      \
+	result = call;                                                                             \
+	after(f, kind);                                                                            \
+	return result
+
+static const struct store_calls *const real = &store_calls_kernel;
+
+static int fake_open(void *context, int dir_fd, const char *path, int flags, mode_t mode)
+{
+	FORWARD(int, "open", real->open(NULL, dir_fd, path, flags, mode));
+}
+
+static int fake_lock(void *context, int fd)
+{
+	FORWARD(int, "lock", real->lock(NULL, fd));
+}
+
+static int fake_mkdir(void *context, int dir_fd, const char *path, mode_t mode)
+{
+	FORWARD(int, "mkdir", real->mkdir(NULL, dir_fd, path, mode));
+}
+
+static ssize_t write_some(struct faults *f, int fd, const void *data, size_t n_bytes)
+{
+	if (f->n_write_max && n_bytes > f->n_write_max)
+		n_bytes = f->n_write_max;
+	f->is_dirty[fd] = true;
+	return real->write(NULL, fd, data, n_bytes);
+}
+
+static ssize_t fake_write(void *context, int fd, const void *data, size_t n_bytes)
+{
+	FORWARD(ssize_t, "write", write_some(f, fd, data, n_bytes));
+}
+
+static int sync_clean(struct faults *f, int fd)
+{
+	f->is_dirty[fd] = false;
+	return 0; /* the disk of a test is not worth the wait */
+}
+
+static int fake_sync(void *context, int fd)
+{
+	FORWARD(int, "sync", sync_clean(f, fd));
+}
+
+static int rename_clean(struct faults *f, int dir_fd, const char *from, const char *to)
+{
+	for (size_t i = 0; i < array_size(f->is_dirty); i++)
+		f->is_any_renamed_dirty |= f->is_dirty[i];
+	return real->rename(NULL, dir_fd, from, to);
+}
+
+static int fake_rename(void *context, int dir_fd, const char *from, const char *to)
+{
+	FORWARD(int, "rename", rename_clean(f, dir_fd, from, to));
+}
+
+static int fake_symlink(void *context, const char *target, int dir_fd, const char *path)
+{
+	FORWARD(int, "symlink", real->symlink(NULL, target, dir_fd, path));
+}
+
+static ssize_t fake_readlink(void *context, int dir_fd, const char *path, char *target, size_t size)
+{
+	FORWARD(ssize_t, "readlink", real->readlink(NULL, dir_fd, path, target, size));
+}
+
+static int fake_unlink(void *context, int dir_fd, const char *path)
+{
+	FORWARD(int, "unlink", real->unlink(NULL, dir_fd, path));
+}
+
+/* As close(2): whatever it says, the descriptor is gone. */
+static int fake_close(void *context, int fd)
+{
+	struct faults *f = context;
+	int error = before(f, "close"), r = real->close(NULL, fd);
+
+	after(f, "close");
+	return error ? error : r;
+}
+
+struct fixture {
+	char directory[64];
+	struct faults faults;
+	struct store_calls calls;
+	struct store_options options;
+	struct store *store;
+	struct store_result result;
+	struct problem problem;
+	char profile[N_PROFILE_BYTES];
+};
+
+static void set_up(struct fixture *f)
+{
+	*f = (struct fixture){
+		.directory = "/tmp/test-store-XXXXXX",
+		.calls = { NULL, fake_open, fake_lock, fake_mkdir, fake_write, fake_sync,
+			   fake_rename, fake_symlink, fake_readlink, fake_unlink, fake_close },
+	};
+	f->calls.context = &f->faults;
+	assert_non_null(mkdtemp(f->directory));
+	f->options = (struct store_options){
+		.directory = f->directory,
+		.n_files_max = 3,
+		.file_mode = 0644,
+		.folder_mode = 0755,
+	};
+	memset(f->profile, 'p', sizeof(f->profile));
+}
+
+static int remove_path(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+	nftw(path, remove_path, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void tear_down(struct fixture *f)
+{
+	store_free(f->store);
+	remove_tree(f->directory);
+}
+
+static int open_store(struct fixture *f)
+{
+	unsigned int n_left;
+
+	return store_open(&f->options, &f->calls, &f->store, &n_left, &f->problem);
+}
+
+/* All three files; the profile's bytes begin with its time, so that no two are equal. */
+static int publish_all(struct fixture *f, const char *build_id, uint64_t utc_s)
+{
+	char name[STORE_NAME_SIZE], manifest[128];
+	struct store_entry *entry;
+	int r = store_begin(f->store, build_id, utc_s, &entry, &f->problem);
+
+	if (r)
+		return r;
+	store_name(entry, STORE_PROFILE, name);
+	memcpy(f->profile, name, strlen(name));
+	snprintf(manifest, sizeof(manifest), "{\"profile\":\"%s\"}\n", name);
+	r = store_add(entry, STORE_PROFILE, f->profile, sizeof(f->profile), &f->problem);
+	if (r == 0)
+		r = store_add(entry, STORE_DUMP, "0\n0\n", 4, &f->problem);
+	if (r == 0)
+		r = store_add(entry, STORE_MANIFEST, manifest, strlen(manifest), &f->problem);
+	if (r == 0)
+		return store_commit(entry, &f->result, &f->problem);
+	store_abort(entry);
+	return r;
+}
+
+/* what is there */
+
+static char *path_of(const struct fixture *f, const char *build_id, const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s/%s", f->directory, build_id, name);
+	return path;
+}
+
+static bool exists(const struct fixture *f, const char *build_id, const char *name)
+{
+	struct stat st;
+
+	return lstat(path_of(f, build_id, name), &st) == 0;
+}
+
+static size_t read_file(const struct fixture *f, const char *name, char *data, size_t size)
+{
+	FILE *file = fopen(path_of(f, BUILD_ID, name), "re");
+	size_t n;
+
+	assert_non_null(file);
+	n = fread(data, 1, size, file);
+	fclose(file);
+	return n;
+}
+
+static void check_whole(const struct fixture *f, const char *name)
+{
+	char data[N_PROFILE_BYTES + 1], target[64];
+	size_t n = read_file(f, name, data, sizeof(data));
+
+	if (strstr(name, ".afdo")) {
+		assert_int_equal(n, N_PROFILE_BYTES);
+		assert_memory_equal(data + STORE_STAMP_SIZE + 5, f->profile + STORE_STAMP_SIZE + 5,
+				    n - STORE_STAMP_SIZE - 5);
+		if (strncmp(name, "latest", 6) != 0)
+			assert_memory_equal(data, name, strlen(name));
+	} else if (strstr(name, ".unsym")) {
+		assert_int_equal(n, 4);
+		assert_memory_equal(data, "0\n0\n", 4);
+	} else {
+		/* the profile that it names is there */
+		data[n] = '\0';
+		assert_int_equal(sscanf(data, "{\"profile\":\"%63[^\"]\"}", target), 1);
+		assert_int_equal(data[n - 1], '\n');
+		check_whole(f, target);
+	}
+}
+
+/* Everything with a name of ours is whole. Returns how many have none: temporary ones. */
+static unsigned int check_folder(const struct fixture *f, unsigned int *ret_n_profiles)
+{
+	DIR *dir = opendir(path_of(f, BUILD_ID, ""));
+	unsigned int n_temporary = 0;
+	struct dirent *entry;
+
+	*ret_n_profiles = 0;
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir))) {
+		if (strncmp(entry->d_name, ".autofdod-", 10) == 0) {
+			n_temporary++;
+		} else if (entry->d_name[0] != '.') {
+			check_whole(f, entry->d_name);
+			*ret_n_profiles +=
+				entry->d_name[0] == '2' && strstr(entry->d_name, ".afdo");
+		}
+	}
+	closedir(dir);
+	return n_temporary;
+}
+
+static void expect_link(const struct fixture *f, const char *link, const char *target)
+{
+	char found[64] = "";
+
+	assert_true(readlink(path_of(f, BUILD_ID, link), found, sizeof(found) - 1) > 0);
+	assert_string_equal(found, target);
+}
+
+/* tests */
+
+static void test_store_publication_has_its_names_links_and_bytes(void **state)
+{
+	struct fixture f;
+	unsigned int n;
+	struct stat st;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	assert_string_equal(f.result.stamp, NAME);
+	assert_int_equal(f.result.n_removed, 0);
+	assert_int_equal(f.result.n_late, 0);
+	assert_int_equal(check_folder(&f, &n), 0);
+	assert_int_equal(n, 1);
+	expect_link(&f, "latest.afdo", NAME ".afdo");
+	expect_link(&f, "latest.unsym", NAME ".unsym");
+	expect_link(&f, "latest.json", NAME ".json");
+	assert_int_equal(stat(path_of(&f, BUILD_ID, NAME ".afdo"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644 & ~022);
+	assert_false(f.faults.is_any_renamed_dirty);
+	tear_down(&f);
+}
+
+static void test_store_second_in_the_same_second_gets_the_next(void **state)
+{
+	struct fixture f;
+	unsigned int n;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	assert_string_equal(f.result.stamp, "20261121T120001Z");
+	expect_link(&f, "latest.afdo", "20261121T120001Z.afdo");
+	check_folder(&f, &n);
+	assert_int_equal(n, 2);
+	tear_down(&f);
+}
+
+static void test_store_dump_alone_leaves_the_other_links(void **state)
+{
+	struct store_entry *entry;
+	struct fixture f;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	for (unsigned int i = 1; i < 6; i++) {
+		assert_int_equal(store_begin(f.store, BUILD_ID, NOON + i, &entry, &f.problem), 0);
+		assert_int_equal(store_add(entry, STORE_DUMP, "0\n0\n", 4, &f.problem), 0);
+		assert_int_equal(store_commit(entry, &f.result, &f.problem), 0);
+		assert_int_equal(f.result.n_late, 0);
+	}
+	/* not removed, though the oldest of six: a link leads to it */
+	expect_link(&f, "latest.afdo", NAME ".afdo");
+	assert_true(exists(&f, BUILD_ID, NAME ".afdo"));
+	expect_link(&f, "latest.unsym", "20261121T120005Z.unsym");
+	assert_false(exists(&f, BUILD_ID, "20261121T120003Z.unsym"));
+	assert_true(exists(&f, BUILD_ID, "20261121T120004Z.unsym"));
+	tear_down(&f);
+}
+
+static void touch(const struct fixture *f, const char *name)
+{
+	FILE *file = fopen(path_of(f, BUILD_ID, name), "we");
+
+	assert_non_null(file);
+	fclose(file);
+}
+
+static void test_store_retention_counts_and_leaves_what_is_not_ours(void **state)
+{
+	static const char *const foreign[] = {
+		"notes",
+		"20200101T000000Z.afdo.bak",
+		"20200101T000000Z",
+		"20200101T000000.afdo",
+		"20200101t000000Z.afdo",
+		"X20200101T000000Z.afdo",
+		"20200101T000000Z.text",
+	};
+	struct fixture f;
+	unsigned int n;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	for (size_t i = 0; i < array_size(foreign); i++)
+		touch(&f, foreign[i]);
+	for (unsigned int i = 1; i < 10; i++) {
+		assert_int_equal(publish_all(&f, BUILD_ID, NOON + i), 0);
+		assert_int_equal(f.result.n_removed, i < 3 ? 0 : 1);
+	}
+	for (size_t i = 0; i < array_size(foreign); i++) {
+		assert_true(exists(&f, BUILD_ID, foreign[i]));
+		unlink(path_of(&f, BUILD_ID, foreign[i]));
+	}
+	assert_int_equal(check_folder(&f, &n), 0);
+	assert_int_equal(n, 3);
+	assert_false(exists(&f, BUILD_ID, "20261121T120006Z.json"));
+	assert_true(exists(&f, BUILD_ID, "20261121T120007Z.json"));
+	/* each kernel has its own */
+	assert_int_equal(publish_all(&f, OTHER_ID, NOON + 20), 0);
+	assert_int_equal(f.result.n_removed, 0);
+	tear_down(&f);
+}
+
+static void test_store_clock_that_went_back_does_not_cost_the_new_one(void **state)
+{
+	struct fixture f;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(publish_all(&f, BUILD_ID, NOON + i), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON - 86400), 0);
+	expect_link(&f, "latest.afdo", "20261120T120000Z.afdo");
+	assert_true(exists(&f, BUILD_ID, "20261120T120000Z.afdo"));
+	assert_false(exists(&f, BUILD_ID, NAME ".afdo"));
+	tear_down(&f);
+}
+
+static void test_store_name_that_is_no_build_id_is_refused(void **state)
+{
+	static const char *const names[] = { "", "..", "0", "0a/..", "ABCD", "abc", "latest" };
+	struct store_entry *entry;
+	struct fixture f;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	for (size_t i = 0; i < array_size(names); i++)
+		assert_int_equal(store_begin(f.store, names[i], NOON, &entry, &f.problem), -EINVAL);
+	assert_int_equal(store_begin(f.store, BUILD_ID, UINT64_MAX, &entry, &f.problem), -EINVAL);
+	tear_down(&f);
+}
+
+static void test_store_folder_that_is_a_link_is_not_followed(void **state)
+{
+	struct fixture f;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(mkdir(path_of(&f, "elsewhere", ""), 0755), 0);
+	assert_int_equal(symlink("elsewhere", path_of(&f, ".", BUILD_ID)), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), -ENOTDIR);
+	assert_false(exists(&f, "elsewhere", NAME ".afdo"));
+	tear_down(&f);
+}
+
+static void test_store_second_process_is_told_to_stay_away(void **state)
+{
+	struct store *second;
+	unsigned int n_left;
+	struct fixture f;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(store_open(&f.options, &f.calls, &second, &n_left, &f.problem),
+			 STORE_E_BUSY);
+	assert_non_null(strstr(f.problem.text, "another process"));
+	store_free(f.store);
+	assert_int_equal(open_store(&f), 0);
+	tear_down(&f);
+}
+
+static void test_store_directory_that_vanished_is_found_again(void **state)
+{
+	struct fixture f;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	remove_tree(f.directory);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON + 1), -ENOENT);
+	assert_non_null(strstr(f.problem.text, f.directory));
+	assert_int_equal(mkdir(f.directory, 0755), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON + 2), 0);
+	expect_link(&f, "latest.afdo", "20261121T120002Z.afdo");
+	tear_down(&f);
+}
+
+static void test_store_abort_leaves_nothing(void **state)
+{
+	struct store_entry *entry;
+	struct fixture f;
+	unsigned int n;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(store_begin(f.store, BUILD_ID, NOON, &entry, &f.problem), 0);
+	assert_int_equal(store_add(entry, STORE_DUMP, "0\n0\n", 4, &f.problem), 0);
+	assert_int_equal(store_add(entry, STORE_DUMP, "0\n0\n", 4, &f.problem), -EINVAL);
+	assert_int_equal(check_folder(&f, &n), 1);
+	store_abort(entry);
+	assert_int_equal(check_folder(&f, &n), 0);
+	assert_int_equal(n, 0);
+	tear_down(&f);
+}
+
+/* How many calls a publication makes, with one before it and one to remove. */
+static unsigned int count_calls(const char *only)
+{
+	unsigned int n_calls;
+	struct fixture f;
+
+	set_up(&f);
+	f.options.n_files_max = 1;
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	f.faults = (struct faults){ .only = only, .n_write_max = 3000 };
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON + 1), 0);
+	n_calls = f.faults.n_calls;
+	tear_down(&f);
+	return n_calls;
+}
+
+/* After whatever happened: all is whole, and the next publication succeeds. */
+static void check_after(struct fixture *f, bool has_second)
+{
+	unsigned int n;
+
+	f->faults = (struct faults){ 0 };
+	check_folder(f, &n);
+	assert_true(n >= 1);
+	assert_true(has_second || exists(f, BUILD_ID, NAME ".json"));
+	assert_true(exists(f, BUILD_ID, "latest.afdo"));
+	store_free(f->store);
+	assert_int_equal(open_store(f), 0);
+	assert_int_equal(check_folder(f, &n), 0);
+	assert_int_equal(publish_all(f, BUILD_ID, NOON + 7), 0);
+	assert_int_equal(f->result.n_late, 0);
+	assert_int_equal(check_folder(f, &n), 0);
+	assert_int_equal(n, 1);
+	expect_link(f, "latest.afdo", "20261121T120007Z.afdo");
+	expect_link(f, "latest.json", "20261121T120007Z.json");
+}
+
+/* The n-th call fails, once or from then on; then all of it is published, or nothing. */
+static void fail_at(unsigned int at, int error, bool is_for_good, const char *only)
+{
+	bool has_second;
+	struct fixture f;
+	int r;
+
+	set_up(&f);
+	f.options.n_files_max = 1;
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	f.faults = (struct faults){ .trouble = FAIL,
+				    .at = at,
+				    .error = error,
+				    .is_for_good = is_for_good,
+				    .only = only,
+				    .n_write_max = 3000 };
+	r = publish_all(&f, BUILD_ID, NOON + 1);
+	has_second = exists(&f, BUILD_ID, "20261121T120001Z.json");
+	assert_false(f.faults.is_any_renamed_dirty);
+	if (r != 0)
+		assert_true(f.problem.text[0]);
+	if (r != 0 && !is_for_good)
+		assert_false(has_second || exists(&f, BUILD_ID, "20261121T120001Z.afdo"));
+	if (r == 0)
+		assert_true(has_second && exists(&f, BUILD_ID, "20261121T120001Z.afdo"));
+	check_after(&f, has_second);
+	tear_down(&f);
+}
+
+static void test_store_each_call_that_fails_leaves_nothing_torn(void **state)
+{
+	static const int errors[] = { EIO, ENOSPC, EROFS, EACCES };
+	unsigned int n_calls = count_calls(NULL);
+
+	assert_in_range(n_calls, 30, 100);
+	for (unsigned int at = 0; at < n_calls; at++)
+		fail_at(at, errors[at % array_size(errors)], false, NULL);
+}
+
+static void test_store_each_call_from_which_all_fail_leaves_nothing_torn(void **state)
+{
+	unsigned int n_calls = count_calls(NULL);
+
+	for (unsigned int at = 0; at < n_calls; at++)
+		fail_at(at, EIO, true, NULL);
+}
+
+static void test_store_full_disk_says_so(void **state)
+{
+	unsigned int n_writes = count_calls("write"), n;
+	struct fixture f;
+
+	assert_int_equal(n_writes, 4 + 1 + 1);
+	for (unsigned int at = 0; at < n_writes; at++)
+		fail_at(at, ENOSPC, true, "write");
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	f.faults = (struct faults){ .trouble = FAIL, .error = ENOSPC, .only = "write" };
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), -ENOSPC);
+	assert_non_null(strstr(f.problem.text, "No space left on device"));
+	assert_int_equal(check_folder(&f, &n), 0);
+	tear_down(&f);
+}
+
+static void test_store_interrupted_write_goes_on(void **state)
+{
+	unsigned int n_writes = count_calls("write");
+
+	for (unsigned int at = 0; at < n_writes; at++) {
+		struct fixture f;
+
+		set_up(&f);
+		assert_int_equal(open_store(&f), 0);
+		f.faults = (struct faults){ .trouble = FAIL,
+					    .at = at,
+					    .error = EINTR,
+					    .only = "write",
+					    .n_write_max = 3000 };
+		assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+		check_whole(&f, NAME ".afdo");
+		tear_down(&f);
+	}
+}
+
+static void kill_at(unsigned int at, enum trouble trouble)
+{
+	bool has_second;
+	struct fixture f;
+	int status;
+	pid_t child;
+
+	set_up(&f);
+	f.options.n_files_max = 1;
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	f.faults = (struct faults){ .trouble = trouble, .at = at, .n_write_max = 3000 };
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)!publish_all(&f, BUILD_ID, NOON + 1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == KILLED);
+	has_second = exists(&f, BUILD_ID, "20261121T120001Z.json");
+	check_after(&f, has_second);
+	tear_down(&f);
+}
+
+static void test_store_kill_at_each_call_leaves_nothing_torn(void **state)
+{
+	unsigned int n_calls = count_calls(NULL);
+
+	for (unsigned int at = 0; at < n_calls; at++) {
+		kill_at(at, KILL_BEFORE);
+		kill_at(at, KILL_AFTER);
+	}
+}
+
+static void test_store_open_that_fails_says_why(void **state)
+{
+	struct fixture f;
+	unsigned int n_calls;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	n_calls = f.faults.n_calls;
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	store_free(steal_ptr(f.store));
+	f.faults = (struct faults){ .trouble = FAIL, .error = EWOULDBLOCK, .only = "lock" };
+	assert_int_equal(open_store(&f), STORE_E_BUSY);
+	/* a file system that cannot lock is not refused */
+	f.faults = (struct faults){ .trouble = FAIL, .error = EOPNOTSUPP, .only = "lock" };
+	assert_int_equal(open_store(&f), 0);
+	store_free(steal_ptr(f.store));
+	assert_true(n_calls >= 3);
+	for (unsigned int at = 0; at < 2; at++) {
+		f.faults = (struct faults){
+			.trouble = FAIL, .error = EACCES, .at = at, .only = "open"
+		};
+		f.problem.text[0] = '\0';
+		assert_int_equal(open_store(&f), -EACCES);
+		assert_non_null(strstr(f.problem.text, f.directory));
+	}
+	f.faults = (struct faults){ 0 };
+	f.options.directory = "/nonexistent/store";
+	assert_int_equal(open_store(&f), -ENOENT);
+	assert_non_null(strstr(f.problem.text, "/nonexistent/store"));
+	tear_down(&f);
+}
+
+static void test_store_open_removes_only_what_was_half_written(void **state)
+{
+	static const char *const kept[] = { ".autofdod", ".autofdod-x", ".hidden.tmp",
+					    "20200101T000000Z.afdo.tmp" };
+	unsigned int n_left;
+	struct fixture f;
+
+	set_up(&f);
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	store_free(steal_ptr(f.store));
+	touch(&f, ".autofdod-20200101T000000Z.afdo.tmp");
+	touch(&f, ".autofdod-latest.json.tmp");
+	for (size_t i = 0; i < array_size(kept); i++)
+		touch(&f, kept[i]);
+	assert_int_equal(store_open(&f.options, &f.calls, &f.store, &n_left, &f.problem), 0);
+	assert_int_equal(n_left, 2);
+	for (size_t i = 0; i < array_size(kept); i++)
+		assert_true(exists(&f, BUILD_ID, kept[i]));
+	assert_true(exists(&f, BUILD_ID, NAME ".afdo"));
+	tear_down(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_store_publication_has_its_names_links_and_bytes),
+		cmocka_unit_test(test_store_second_in_the_same_second_gets_the_next),
+		cmocka_unit_test(test_store_dump_alone_leaves_the_other_links),
+		cmocka_unit_test(test_store_retention_counts_and_leaves_what_is_not_ours),
+		cmocka_unit_test(test_store_clock_that_went_back_does_not_cost_the_new_one),
+		cmocka_unit_test(test_store_name_that_is_no_build_id_is_refused),
+		cmocka_unit_test(test_store_folder_that_is_a_link_is_not_followed),
+		cmocka_unit_test(test_store_second_process_is_told_to_stay_away),
+		cmocka_unit_test(test_store_directory_that_vanished_is_found_again),
+		cmocka_unit_test(test_store_abort_leaves_nothing),
+		cmocka_unit_test(test_store_each_call_that_fails_leaves_nothing_torn),
+		cmocka_unit_test(test_store_each_call_from_which_all_fail_leaves_nothing_torn),
+		cmocka_unit_test(test_store_full_disk_says_so),
+		cmocka_unit_test(test_store_interrupted_write_goes_on),
+		cmocka_unit_test(test_store_kill_at_each_call_leaves_nothing_torn),
+		cmocka_unit_test(test_store_open_that_fails_says_why),
+		cmocka_unit_test(test_store_open_removes_only_what_was_half_written),
+	};
+
+	umask(022);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
