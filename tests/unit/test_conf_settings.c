@@ -100,10 +100,10 @@ static void test_settings_bad_value_leaves_the_target(void **state)
 	static const struct {
 		const char *option, *value;
 	} bad[] = {
-		{ "flag", "2" },      { "count", "7" },	       { "count", "0" },
-		{ "bytes", "65537" }, { "time", "1x" },	       { "share", "100.1%" },
-		{ "choice", "blue" }, { "text", "eight888" },  { "text", "" },
-		{ "text", "a\nb" },   { "twice", "12345678" },
+		{ "flag", "2" },      { "count", "7" },	      { "count", "0" },
+		{ "bytes", "65537" }, { "time", "1x" },	      { "share", "100.1%" },
+		{ "choice", "blue" }, { "text", "eight888" }, { "text", "" },
+		{ "text", "a\nb" },   { "text", "a\x7f" },    { "twice", "12345678" },
 	};
 	struct target before = defaults(), t = before;
 	struct problem problem;

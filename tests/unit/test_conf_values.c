@@ -80,8 +80,19 @@ static void test_count_at_its_bounds_is_read(void **state)
 
 static void test_count_beyond_its_bounds_says_them(void **state)
 {
-	static const char *const bad[] = { "2",	 "18", "",    "-4",  "+4", " 4",
-					   "4 ", "4.", "4.0", "0x4", "4K", "99999999999999999999" };
+	static const char *const bad[] = { "2",
+					   "18",
+					   "",
+					   "-4",
+					   "+4",
+					   " 4",
+					   "4 ",
+					   "4.",
+					   "4.0",
+					   "0x4",
+					   "4K",
+					   "99999999999999999999",
+					   "18446744073709551620" /* 2^64 + 4 */ };
 	struct conf_range range = { 3, 17 };
 	struct problem problem;
 	uint64_t n = 99;
@@ -190,6 +201,9 @@ static void test_time_too_long_for_64_bits_is_refused(void **state)
 	assert_int_equal(conf_parse_time("30500w 1w", ANY, &ns, NULL), -EINVAL);
 	assert_int_equal(conf_parse_time("18446744073s 709551615us", ANY, &ns, NULL), -EINVAL);
 	assert_int_equal(conf_parse_time("18446744073.709551615s", ANY, &ns, NULL), -EINVAL);
+	/* 2^64 - 1 */
+	assert_int_equal(conf_parse_time("18446744073s 709ms 551us 0.000000615s", ANY, &ns, NULL),
+			 -EINVAL);
 	assert_int_equal(conf_parse_time("999999999999999999w", ANY, &ns, NULL), -EINVAL);
 	assert_int_equal(ns, 7);
 	assert_int_equal(conf_parse_time("30500w", ANY, &ns, NULL), 0);
@@ -232,6 +246,7 @@ static void test_share_beyond_its_range_says_it(void **state)
 					  "to 100%");
 	assert_true(share == 7);
 	assert_int_equal(conf_parse_share("0.0001%", range, &share, &problem), 0);
+	assert_int_equal(conf_parse_share("100%", range, &share, &problem), 0);
 }
 
 static void test_choice_is_an_index_or_a_list(void **state)

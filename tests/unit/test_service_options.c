@@ -255,6 +255,8 @@ static void test_options_path_too_long_to_be_absolute_is_refused(void **state)
 	memset(directory, 'd', sizeof(directory) - 1);
 	assert_int_equal(PARSE("--status=s"), 0);
 	assert_int_equal(options_resolve_paths(&options, directory, &problem), -36);
+	directory[PATH_MAX - 2] = '\0'; /* one too many, with "/s" */
+	assert_int_equal(options_resolve_paths(&options, directory, &problem), -36);
 	directory[PATH_MAX - 3] = '\0'; /* room for "/s" */
 	assert_int_equal(options_resolve_paths(&options, directory, &problem), 0);
 	assert_int_equal(strlen(options.status), PATH_MAX - 1);
