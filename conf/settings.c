@@ -53,8 +53,8 @@ static int set_text(const struct conf_setting *s, const char *text, char *field,
 	if (n == 0 && !s->is_optional)
 		return problem_set(problem, -EINVAL, "there is no value");
 	if (n >= s->size)
-		return problem_set(problem, -EINVAL, "'%.40s...' is longer than %zu characters", text,
-				   s->size - 1);
+		return problem_set(problem, -EINVAL, "'%.40s...' is longer than %zu characters",
+				   text, s->size - 1);
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
 			return problem_set(problem, -EINVAL,

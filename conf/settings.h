@@ -31,12 +31,12 @@ struct conf_setting {
 	const char *key;     /* likewise: "RingSize" */
 	const char *option;  /* of a command line, without dashes: "ring-size" */
 	enum conf_type type;
+	bool is_power_of_two;	    /* COUNT, SIZE: and nothing between */
+	bool is_optional;	    /* TEXT: may be empty */
 	size_t offset;		    /* of the field in the target */
 	size_t size;		    /* CONF_TEXT: of the field, with the NUL */
 	struct conf_range range;    /* COUNT, SIZE; TIME in ns; SHARE in millionths */
 	const char *const *choices; /* CONF_CHOICE: names, NULL at the end */
-	bool is_power_of_two;	    /* COUNT, SIZE: and nothing between */
-	bool is_optional;	    /* TEXT: may be empty */
 	const char *default_text;   /* as a person would write it */
 	const char *value_name;	    /* "SIZE", for the help */
 	const char *help;	    /* one line or more, parted by \n */

@@ -79,7 +79,7 @@ int check_read(const struct daemon_options *options, struct check *ret_check)
 		.wants_ip = options->mode == OPTIONS_MODE_IP,
 		.vmlinux = { .fd = -1 },
 	};
-	int r = try_machine(options, &check);
+	int r = root_fd < 0 ? -errno : try_machine(options, &check);
 
 	if (r != 0) {
 		check_deinit(&check);

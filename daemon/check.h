@@ -39,7 +39,7 @@ struct check {
 
 /* lifecycle */
 
-/* Looks at this machine. 0, -ENOMEM; all else is part of the result. */
+/* Looks at this machine. 0, -ENOMEM, -errno of opening "/"; all else is part of the result. */
 must_check int check_read(const struct daemon_options *options, struct check *ret_check);
 void check_deinit(struct check *check); /* accepts a null-initialised one */
 

@@ -163,16 +163,16 @@ int options_check(const struct daemon_options *o, struct problem *problem)
 
 static int resolve_path(char path[PATH_MAX], const char *directory, struct problem *problem)
 {
-	size_t n = strlen(path), n_directory = strlen(directory);
+	char joined[PATH_MAX];
+	int n;
 
 	if (path[0] == '/')
 		return 0;
-	if (n_directory + 1 + n >= PATH_MAX)
+	n = snprintf(joined, sizeof(joined), "%s/%s", directory, path);
+	if (n < 0 || (size_t)n >= sizeof(joined))
 		return problem_set(problem, -ENAMETOOLONG,
 				   "%.80s: the name of the file is too long", path);
-	memmove(path + n_directory + 1, path, n + 1);
-	memcpy(path, directory, n_directory);
-	path[n_directory] = '/';
+	strcpy(path, joined);
 	return 0;
 }
 
