@@ -147,6 +147,27 @@ void *counters_note(struct counters *counters)
 	return counters->block->note;
 }
 
+/* The staged note is whole, so it can be copied again after a kill. */
+void block_settle_note(struct block *block)
+{
+	if (!block->is_note_staged)
+		return;
+	memcpy(block->note, block->staged_note, sizeof(block->note));
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	block->is_note_staged = false;
+}
+
+void counters_write_note(struct counters *counters, const void *note)
+{
+	struct block *block = counters->block;
+
+	memcpy(block->staged_note, note, sizeof(block->staged_note));
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	block->is_note_staged = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	block_settle_note(block);
+}
+
 static void clear_table(const struct table *table)
 {
 	memset(table->slots, 0, table->n_slots * sizeof(struct slot));

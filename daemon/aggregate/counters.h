@@ -150,8 +150,10 @@ void counters_reset(struct counters *counters);
  * at first, COUNTERS_NOTE_BYTES, aligned to 8. It goes with the counters from process to process
  * (counters_fd.h), and nobody checks it on the way.
  */
-#define COUNTERS_NOTE_BYTES 2048u
+#define COUNTERS_NOTE_BYTES 1024u
 void *counters_note(struct counters *counters);
+/* Replaces it by COUNTERS_NOTE_BYTES: a process that is killed leaves the old or the new one. */
+void counters_write_note(struct counters *counters, const void *note);
 
 /*
  * The counts in link-time addresses, normalized; window_vaddr is the one of offset 0. Branches are

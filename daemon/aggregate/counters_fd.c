@@ -39,6 +39,14 @@ static struct block *map_shared(int fd, size_t n_bytes)
 	return block;
 }
 
+/* Not MAP_SHARED: no later mprotect() makes it writable for others. */
+static struct block *map_to_look(int fd, size_t n_bytes)
+{
+	void *block = mmap(NULL, n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	return block == MAP_FAILED ? NULL : block;
+}
+
 static int new_in(int fd, const struct counters_config *config,
 		  const struct counters_identity *identity, const struct block_shape *shape,
 		  struct counters **ret_counters)
@@ -171,7 +179,7 @@ static int check_classes(const struct counters *counters, struct problem *proble
 	return 0;
 }
 
-static int check_contents(struct counters *counters, struct problem *problem)
+int counters_check_contents(struct counters *counters, struct problem *problem)
 {
 	const char *what;
 
@@ -181,12 +189,11 @@ static int check_contents(struct counters *counters, struct problem *problem)
 }
 
 /* Takes the mapping in any case. */
-static int adopt_block(struct block *block, size_t n_bytes, const struct block_shape *configured,
-		       const struct counters_config *config,
-		       const struct counters_identity *identity, struct counters **ret_counters,
-		       struct problem *problem)
+static int take_up_block(struct block *block, size_t n_bytes, const struct block_shape *configured,
+			 const struct counters_config *config,
+			 const struct counters_identity *identity, struct counters **ret_counters,
+			 struct problem *problem)
 {
-	cleanup(counters_cleanup) struct counters *counters = NULL;
 	struct block_shape shape;
 	int r;
 
@@ -194,19 +201,15 @@ static int adopt_block(struct block *block, size_t n_bytes, const struct block_s
 	if (r == 0)
 		r = check_identity(block, config, identity, problem);
 	if (r == 0)
-		r = counters_wrap(block, &shape, config, &counters);
-	if (r != 0) {
-		munmap(block, n_bytes);
-		return r < 0 ? problem_set(problem, r, "counters: out of memory") : r;
-	}
-	r = check_contents(counters, problem);
+		r = counters_wrap(block, &shape, config, ret_counters);
 	if (r != 0)
-		return r;
-	*ret_counters = steal_ptr(counters);
-	return 0;
+		munmap(block, n_bytes);
+	return r < 0 ? problem_set(problem, r, "counters: out of memory") : r;
 }
 
-int counters_adopt(int fd, const struct counters_config *config,
+typedef struct block *(*map_fn)(int fd, size_t n_bytes);
+
+static int take_up(int fd, map_fn map, const struct counters_config *config,
 		   const struct counters_identity *identity, struct counters **ret_counters,
 		   struct problem *problem)
 {
@@ -221,10 +224,48 @@ int counters_adopt(int fd, const struct counters_config *config,
 	n_bytes = check_file(fd, &configured, problem);
 	if (n_bytes == 0)
 		return COUNTERS_E_BROKEN;
-	block = map_shared(fd, n_bytes);
+	block = map(fd, n_bytes);
 	if (!block && errno == ENOMEM)
 		return problem_set(problem, -ENOMEM, "counters: out of memory");
 	if (!block)
-		return broken(problem, "cannot be mapped to be written");
-	return adopt_block(block, n_bytes, &configured, config, identity, ret_counters, problem);
+		return broken(problem, "cannot be mapped");
+	return take_up_block(block, n_bytes, &configured, config, identity, ret_counters, problem);
+}
+
+int counters_take_up(int fd, const struct counters_config *config,
+		     const struct counters_identity *identity, struct counters **ret_counters,
+		     struct problem *problem)
+{
+	return take_up(fd, map_shared, config, identity, ret_counters, problem);
+}
+
+int counters_adopt(int fd, const struct counters_config *config,
+		   const struct counters_identity *identity, struct counters **ret_counters,
+		   struct problem *problem)
+{
+	cleanup(counters_cleanup) struct counters *counters = NULL;
+	int r;
+
+	r = counters_take_up(fd, config, identity, &counters, problem);
+	if (r == 0)
+		r = counters_check_contents(counters, problem);
+	if (r == 0)
+		*ret_counters = steal_ptr(counters);
+	return r;
+}
+
+int counters_view(int fd, const struct counters_config *config,
+		  const struct counters_identity *identity, struct counters **ret_counters,
+		  struct problem *problem)
+{
+	cleanup(counters_cleanup) struct counters *counters = NULL;
+	int r;
+
+	r = take_up(fd, map_to_look, config, identity, &counters, problem);
+	if (r != 0)
+		return r;
+	if (counters->block->task != TASK_NONE)
+		return broken(problem, "not at rest");
+	*ret_counters = steal_ptr(counters);
+	return 0;
 }

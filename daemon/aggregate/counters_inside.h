@@ -15,7 +15,7 @@
 
 #define HEADER_BYTES 4096u
 #define BLOCK_MAGIC 0x746e756f43644641ull /* "AFdCount" */
-#define BLOCK_VERSION 2u		  /* of everything in the block, totals included */
+#define BLOCK_VERSION 3u		  /* of everything in the block, totals included */
 
 /* What a block was in the middle of when its process died. */
 enum block_task {
@@ -23,12 +23,35 @@ enum block_task {
 	TASK_STACK, /* may be settled: see counters_repair.c */
 	TASK_RESET, /* is to be done again */
 	TASK_MERGE, /* cannot be settled */
+	/* of a move, see counters_move.h; of its destination, but for TASK_MOVE_OUT */
+	TASK_KEYS,     /* new keys may be half written */
+	TASK_MOVE_IN,  /* its tables and those of the source make up both totals together */
+	TASK_MOVE_OUT, /* … of the source */
+	TASK_MOVED,    /* the tables are complete, totals and note may not be */
+};
+
+/* Which part of a tally a block is. */
+enum block_role {
+	ROLE_ALONE,    /* none */
+	ROLE_INTERVAL, /* of two, that with the higher sequence is live */
+	ROLE_TOTAL,
 };
 
 /* A stack that is being counted, and what total_stack() is to change in several steps. */
 struct stack_task {
 	uint64_t n_entries, weight;
 	uint64_t n_pairs, pairs_weight; /* of the totals, before the stack */
+};
+
+/*
+ * A move of counts into this block. Slots of both tables are numbered as one row, edges first.
+ * While is_armed, slot to_at is to have to_value, and slot from_at of the source no count.
+ */
+struct move_task {
+	uint64_t source; /* its sequence */
+	uint64_t is_armed;
+	uint64_t from_at, to_at, to_value;
+	struct counters_totals totals; /* TASK_MOVED: what they are to be */
 };
 
 struct block {
@@ -43,7 +66,12 @@ struct block {
 	struct stack_task stack;
 	uint64_t n_edges, n_ranges;
 	struct counters_totals totals;
-	uint8_t note[COUNTERS_NOTE_BYTES];
+	uint64_t role; /* enum block_role */
+	uint64_t sequence;
+	struct move_task move;
+	uint64_t is_note_staged; /* then the staged one is to become the note */
+	uint64_t note[COUNTERS_NOTE_BYTES / 8];
+	uint64_t staged_note[COUNTERS_NOTE_BYTES / 8];
 };
 
 _Static_assert(sizeof(struct block) <= HEADER_BYTES, "the header's page");
@@ -71,6 +99,9 @@ int counters_wrap(struct block *block, const struct block_shape *shape,
 /* Large ones in huge pages where the kernel gives them: slots are hit at random. */
 void block_advise(void *block, size_t n_bytes);
 
+/* Ends counters_write_note(), if it was begun. */
+void block_settle_note(struct block *block);
+
 /* The VALUE_* bits of an edge, by asking the classifier. */
 uint64_t edge_class(const struct counters *counters, uint64_t key);
 
@@ -80,7 +111,22 @@ uint64_t edge_class(const struct counters *counters, uint64_t key);
  */
 int counters_repair(struct counters *counters, const char **ret_what);
 
+/*
+ * counters_adopt() in two steps, between which a move is settled: takes up the block if its header
+ * is sound and fits; then repairs it and verifies what is in it. Codes as there.
+ */
+must_check int counters_take_up(int fd, const struct counters_config *config,
+				const struct counters_identity *identity,
+				struct counters **ret_counters, struct problem *problem);
+must_check int counters_check_contents(struct counters *counters, struct problem *problem);
+
 /* inline helpers */
+
+/* Slots of both tables as one row. */
+static inline size_t counters_n_slots(const struct counters *counters)
+{
+	return counters->edges.n_slots + counters->ranges.n_slots;
+}
 
 /* A killed process has done what it did in program order, if the compiler kept to it. */
 static inline void block_begin(struct block *block, enum block_task task)

@@ -17,12 +17,14 @@
  * the number of entries. And a key whose slot was being written gets its class anew, or goes: then
  * the slot is empty still.
  *
- * A reset is done again. A merge cannot be settled: the source is not here.
+ * A reset is done again. A merge cannot be settled: the source is not here. A move can, as far as
+ * this side of it goes; who has both sides does that first. A note is written whole or not.
  */
 #include "counters.h"
 
 #include <errno.h>
 #include "counters_inside.h"
+#include "counters_move.h"
 
 static void mend_edges(struct counters *counters)
 {
@@ -84,11 +86,20 @@ static int repair_stack(struct counters *counters, const char **ret_what)
 	return 0;
 }
 
+/* A new key without its class, or one that is not counted in n_edges or n_ranges yet. */
+static void repair_keys(struct counters *counters)
+{
+	mend_edges(counters);
+	counters->block->n_edges = table_audit(&counters->edges).n_used;
+	counters->block->n_ranges = table_audit(&counters->ranges).n_used;
+}
+
 int counters_repair(struct counters *counters, const char **ret_what)
 {
 	struct block *block = counters->block;
 	int r = 0;
 
+	block_settle_note(block);
 	switch (block->task) {
 	case TASK_NONE:
 		return 0;
@@ -101,6 +112,14 @@ int counters_repair(struct counters *counters, const char **ret_what)
 	case TASK_MERGE:
 		*ret_what = "cut short in a merge";
 		r = -EBADMSG;
+		break;
+	case TASK_KEYS:
+		repair_keys(counters);
+		break;
+	case TASK_MOVE_IN:
+	case TASK_MOVE_OUT:
+	case TASK_MOVED:
+		r = move_settle_alone(counters, ret_what);
 		break;
 	default:
 		*ret_what = "in the middle of an unknown task";

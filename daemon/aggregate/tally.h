@@ -31,12 +31,10 @@ struct tally;
 
 enum tally_part { TALLY_LIVE, TALLY_CLOSED, TALLY_TOTAL, N_TALLY_PARTS };
 
-/*
- * The size for a machine, see tally.c for the reasons and the memory.
- */
-#define TALLY_N_EDGE_SLOTS (1u << 16)
+/* Slots for a machine: 16 MiB in all, see tally.c for the reasons. */
+#define TALLY_N_EDGE_SLOTS (1u << 17)
 #define TALLY_N_RANGE_SLOTS (1u << 17)
-#define TALLY_N_TOTAL_EDGE_SLOTS (1u << 17)
+#define TALLY_N_TOTAL_EDGE_SLOTS (1u << 18)
 #define TALLY_N_TOTAL_RANGE_SLOTS (1u << 18)
 
 struct tally_config {
@@ -130,24 +128,28 @@ bool tally_is_closed_free(const struct tally *tally);
  *
  * Full means that a table would be filled to more than 7/8, or a sum would overflow. Nothing of
  * closed was merged then, and total is what it was before: whole intervals.
+ * -EBADMSG: somebody else has written to the memfds; only tally_reset() helps.
  */
 must_check int tally_work(struct tally *tally, size_t n_slots);
 
 /*
  * What closed or total counted has been published, or is given up: it is cleared by tally_work().
- * Asks that closed is not being merged: see tally_is_merging(). Not for live.
+ * Not while tally_is_merging(). Under a hold it stays until that is released. Not for live.
  */
 void tally_discard(struct tally *tally, enum tally_part part);
 /* Are the counts of closed partly in total by now? Neither part is worth a look then. */
 bool tally_is_merging(const struct tally *tally);
-/* Forgets everything; what a view looks at is cleared after its release. Takes milliseconds. */
-void tally_reset(struct tally *tally);
+/*
+ * Forgets everything, what was noted so far included; live begins now. Live is cleared at once, in
+ * some milliseconds, the others by tally_work(), those under a hold after that.
+ */
+void tally_reset(struct tally *tally, uint64_t now_usec);
 
 /* views, for a worker process that is forked */
 
 /*
- * As long as there is a hold, neither closed nor total changes. Holds are counted. Asks that
- * tally_is_merging() is false.
+ * As long as there is a hold, closed and total do not change, unless they were discarded before.
+ * Holds are counted. Not while tally_is_merging().
  */
 void tally_hold(struct tally *tally);
 void tally_release(struct tally *tally);
