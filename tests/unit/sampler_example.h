@@ -359,11 +359,6 @@ static struct sampler_cpu world_cpu(const struct world *w, unsigned int cpu)
 	return one;
 }
 
-static enum sampler_state world_state(const struct world *w, unsigned int cpu)
-{
-	return world_cpu(w, cpu).state;
-}
-
 static void world_read(struct world *w)
 {
 	struct problem problem = { "" };

@@ -2,6 +2,11 @@
 /* Events that follow their CPUs, whatever the kernel answers. */
 #include "sampler_example.h"
 
+static enum sampler_state world_state(const struct world *w, unsigned int cpu)
+{
+	return world_cpu(w, cpu).state;
+}
+
 /* which CPUs have an event, and in what order things are done: sampler_example.h asserts that */
 
 static void test_sampler_online_cpus_are_opened(void **state)
