@@ -155,12 +155,14 @@ void produce_facts(const struct produce_input *input, const struct produced *pro
 
 	facts.is_selected = produced->is_selected;
 	facts.is_ip_only = input->is_ip_only;
-	facts.build_id = input->symbols->image->build_id;
+	if (input->symbols) {
+		facts.build_id = input->symbols->image->build_id;
+		facts.n_units_damaged = input->symbols->dwarf.stats.n_units_damaged;
+	}
 	facts.n_branches = input->counts->n_branches;
 	facts.n_ranges = input->counts->n_ranges;
 	facts.ranges = produced->ranges;
 	facts.branches = produced->branches;
-	facts.n_units_damaged = input->symbols->dwarf.stats.n_units_damaged;
 	if (produced->profile)
 		fill_profile_facts(produced, &facts);
 	*ret_facts = facts;

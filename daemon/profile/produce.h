@@ -30,7 +30,7 @@ enum produce_format {
 };
 
 struct produce_input {
-	struct symbols *symbols;      /* borrowed */
+	struct symbols *symbols; /* borrowed; NULL: there is no image, only the dump of counts */
 	struct branch_counts *counts; /* borrowed; produce_select() replaces what is in it */
 	bool is_llvm;		      /* compatible: what llvm-profgen makes of the same counts */
 	bool is_ip_only;    /* Mode=ip: pairs (ip, ip) instead of stacks; branches are none */

@@ -4,8 +4,7 @@
 /*
  * Our figures as JSON, one shape of each for manifest and status. Keys are manifest.md's.
  *
- * Whatever gives an object gives NULL when memory ran out, and json_add() takes that for a failure,
- * so a caller writes straight through and asks once at the end.
+ * Each gives NULL when memory ran out, which json_add() takes for a failure (json_build.h).
  */
 
 #include <stdbool.h>
@@ -15,30 +14,12 @@
 #include "gate/budget.h"
 #include "gate/gate.h"
 
-struct buf;
 struct counters_totals;
 struct json_object;
 struct kernel_identity;
 struct perf_event_attr;
 struct profile_facts;
 struct tally_sums;
-
-/* building blocks; all but the first leave *ok false on failure, and never make it true */
-
-/* Takes value; NULL of either is a failure. */
-void json_add(struct json_object *object, const char *key, struct json_object *value, bool *ok);
-void json_push(struct json_object *array, struct json_object *value, bool *ok); /* likewise */
-/* What is not printable ASCII becomes '?'; NULL becomes null. */
-void json_add_text(struct json_object *object, const char *key, const char *text, bool *ok);
-void json_add_u64(struct json_object *object, const char *key, uint64_t number, bool *ok);
-void json_add_bool(struct json_object *object, const char *key, bool value, bool *ok);
-/* Nine digits; what is no number (infinite, NaN) becomes null. */
-void json_add_double(struct json_object *object, const char *key, double number, bool *ok);
-/* "2026-11-21T19:00:00Z" of microseconds since 1970; 0 becomes null. */
-void json_add_utc(struct json_object *object, const char *key, uint64_t usec, bool *ok);
-/* Appends the object as text, and a newline; takes root. 0; -ENOMEM: not ok, or NULL; buf->error.
- */
-must_check int json_write(struct json_object *root, bool ok, struct buf *buf);
 
 /* objects; the caller's */
 
@@ -66,7 +47,6 @@ struct json_object *json_of_event(const struct json_event *event);
 struct json_object *json_of_samples(const struct tally_sums *sums);
 /* What became of all entries of stacks. */
 struct json_object *json_of_counters(const struct counters_totals *totals);
-struct json_object *json_of_gate_options(const struct gate_options *options);
 /* now: the decision that holds; NULL: none. */
 struct json_object *json_of_gate(const struct gate_options *options,
 				 const struct gate_decision *now, uint64_t open_ns,
