@@ -175,10 +175,3 @@ int main(int argc, char **argv)
 	}
 	return act(action, &options);
 }
-
-/* until the loop is there */
-__attribute__((weak)) int service_run(const struct daemon_options *options, struct log *log)
-{
-	log_event(log, LOG_SAMPLING_UNAVAILABLE, LOG_TEXT("reason", "not built yet"));
-	return SERVICE_UNAVAILABLE;
-}

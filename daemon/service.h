@@ -9,6 +9,7 @@
 #include "base/macros.h"
 
 struct daemon_options;
+struct host;
 struct log;
 
 /* Exit statuses that a restart does not cure are those of sysexits.h, as systemd's users know. */
@@ -23,3 +24,6 @@ enum {
 
 /* Runs in the foreground until SIGTERM or SIGINT. Returns one of the above. */
 must_check int service_run(const struct daemon_options *options, struct log *log);
+/* The same on a host that is there already; borrowed. For benchmarks. */
+must_check int service_run_on(const struct daemon_options *options, struct log *log,
+			      struct host *host);

@@ -61,6 +61,8 @@ int capabilities_keep(uint64_t kept, struct problem *problem)
 
 	if (r < 0)
 		return problem_set(problem, r, "capabilities: read: %s", strerror(-r));
+	if (permitted == 0)
+		return 0; /* a worker's daemon has none, and its filter no call to change them */
 	for (unsigned int i = 0; i < N_WORDS; i++)
 		data[i].permitted = data[i].effective = (uint32_t)((kept & permitted) >> 32 * i);
 	if (syscall(SYS_capset, &header, data) < 0)

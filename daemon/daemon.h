@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The one struct that owns every stage, in the order of the data's way, and the loop that ties them
+ * together. Only the files beside this one see it.
+ *
+ *	host → sampler → intake → tally → publication
+ *	        pace: when and how densely
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+#include "aggregate/tally.h"
+#include "base/macros.h"
+#include "base/problem.h"
+#include "collect/sampler.h"
+#include "intake.h"
+#include "pace.h"
+#include "publication.h"
+
+struct daemon;
+struct daemon_options;
+struct host;
+struct log;
+
+/* One a CPU: what the loop needs to know when its descriptor is readable. */
+struct cpu_watch {
+	struct daemon *daemon;
+	sd_event_source *source;
+	unsigned int cpu;
+};
+
+/* Of the loop itself, since the start. */
+struct loop_figures {
+	uint64_t n_passes;
+	uint64_t n_slow;	   /* longer than LOOP_PASS_NS_MAX */
+	uint64_t longest_ns;	   /* pass */
+	const char *longest_where; /* static: what it was about */
+	uint64_t n_wakeups;	   /* of rings */
+};
+
+struct daemon {
+	const struct daemon_options *options; /* borrowed */
+	struct log *log;		      /* borrowed */
+	struct host *host;		      /* borrowed */
+	sd_event *event;
+
+	struct sampler *sampler;
+	struct sampler_sink sink;
+	struct sampler_watch watch;
+	struct cpu_watch *cpu_watches; /* n_cpus of them */
+	unsigned int n_cpus;
+	struct intake intake;
+	struct tally *tally;
+	bool has_pace;
+	struct pace pace;
+	struct publication publication;
+
+	sd_event_source *sweep_timer, *look_timer, *books_timer, *interval_timer, *status_timer,
+		*play_timer;
+	char *stat_text; /* of /proc/stat; owned */
+
+	bool is_ready;	  /* READY=1 was sent */
+	bool is_stopping; /* publish what there is, then end */
+	bool has_played;  /* the host's play has come to its end */
+	bool has_opener_failed;
+	bool is_conservation_broken;
+	struct problem conservation_problem;
+	int exit_status;
+	uint64_t start_ns; /* CLOCK_MONOTONIC */
+	uint64_t ready_ns; /* from start to READY */
+	uint64_t start_realtime_ns;
+	uint64_t enabled_since_ns; /* 0: the events are disabled */
+	uint64_t enabled_cpu_ns;   /* all CPUs' times together, until enabled_since_ns */
+	uint64_t next_interval_ns; /* CLOCK_MONOTONIC */
+	bool has_watchdog;
+	struct loop_figures loop;
+	const char *pass_name; /* what the present pass of the loop is about */
+};
+
+/* A pass of the loop is to be shorter than that. */
+#define LOOP_PASS_NS_MAX (50 * 1000000ull)
+
+/*
+ * How often all rings are emptied while sampling: a ring of 64 KiB holds 0.8 s at 100 samples/s,
+ * and its own wake-up comes at half of it. How often the kernel is asked what it counted.
+ */
+#define DAEMON_SWEEP_NS (500 * 1000000ull)
+#define DAEMON_BOOKS_NS (10 * 1000000000ull)
+
+/* lifecycle */
+
+/*
+ * All but the host is made here; nothing samples yet. The host's identity decides which counters of
+ * a former process are counted on. 0; -errno and a sentence.
+ */
+must_check int daemon_new(const struct daemon_options *options, struct log *log, struct host *host,
+			  struct daemon **ret_daemon, struct problem *problem);
+void daemon_free(struct daemon *daemon);
+DEFINE_CLEANUP(struct daemon, daemon, daemon_free)
+
+/* use */
+
+/* Runs until it is told to stop. A SERVICE_* status. */
+must_check int daemon_run(struct daemon *daemon);
+
+/* for the other files of the loop */
+
+/* Lets a timer ring once, so long from now. */
+void daemon_arm(sd_event_source *timer, uint64_t delay_ns);
+/* Nothing is left to do: ends the loop. */
+void daemon_publication_ended(struct daemon *daemon);
+
+/* sampling.c: events follow what is online and what the pace says */
+must_check int sampling_new(struct daemon *daemon, struct problem *problem);
+must_check int sampling_start(struct daemon *daemon, struct problem *problem);
+void sampling_look(struct daemon *daemon);  /* online CPUs, pace */
+bool sampling_sweep(struct daemon *daemon); /* true: there is more */
+void sampling_read_books(struct daemon *daemon);
+void sampling_stop(struct daemon *daemon);
+/* Of all events together. */
+uint64_t sampling_enabled_ns(const struct daemon *daemon, uint64_t now_ns);
+/* "sampling", "gate", …: one word for status. */
+const char *sampling_state(const struct daemon *daemon);
+
+/* status.c */
+struct json_object;
+/* The caller's to json_object_put(); NULL: out of memory. */
+struct json_object *status_json(struct daemon *daemon);
+void status_write_file(struct daemon *daemon);
+/* One line for STATUS= and for people. */
+void status_line(struct daemon *daemon, char *line, size_t size);

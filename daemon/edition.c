@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything that comes from the worker is foreign: facts, profile and dump are read as bytes and
+ * held against each other before anything is written.
+ */
+#include "edition.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/buf.h"
+#include "clock.h"
+#include "daemon.h"
+#include "host.h"
+#include "publish/manifest.h"
+#include "publish/store.h"
+
+#define MANIFEST_BYTES_MAX ((size_t)1 << 20)
+#define EVENTS_MAX 32u
+
+/* Checked sections of a result. */
+struct edition {
+	struct profile_facts facts;
+	const struct worker_section *profile; /* NULL: there was no vmlinux */
+	const struct worker_section *dump;
+};
+
+static int check(const struct worker_result *result, struct edition *edition,
+		 struct problem *problem)
+{
+	const struct worker_section *facts = worker_result_find(result, JOB_FACTS);
+	int r;
+
+	edition->profile = worker_result_find(result, JOB_PROFILE);
+	edition->dump = worker_result_find(result, JOB_DUMP);
+	if (!facts || !edition->dump)
+		return problem_set(problem, -EBADMSG, "worker: a part of its result is missing");
+	r = profile_facts_read(facts->bytes, facts->n_bytes, &edition->facts, problem);
+	if (r == 0 && !edition->facts.has_profile != !edition->profile)
+		r = problem_set(problem, -EBADMSG, "worker: facts and profile do not go together");
+	if (r == 0 && edition->profile)
+		r = profile_check_extbinary(&edition->facts, edition->profile->bytes,
+					    edition->profile->n_bytes, problem);
+	if (r == 0)
+		r = profile_check_dump(edition->dump->bytes, edition->dump->n_bytes, problem);
+	return r;
+}
+
+static size_t list_events(const struct daemon *d, struct json_event events[EVENTS_MAX])
+{
+	const struct host *host = d->host;
+	size_t n = 0;
+
+	for (; n < host->n_events && n < EVENTS_MAX; n++) {
+		const struct sampler_event *event = &host->events[n];
+		const struct host_event *description = &host->descriptions[n];
+		struct cpus cpus = cpus_intersect(&event->cpus, sampler_open_cpus(d->sampler));
+
+		events[n] = (struct json_event){
+			.pmu = description->pmu[0] ? description->pmu : NULL,
+			.name = description->name,
+			.origin = description->origin,
+			.attr = &event->form.attr,
+			.period = sampler_period(d->sampler),
+			.n_stack_entries = event->n_depth,
+			.n_cpus = cpus_count(&cpus),
+			.given_up = event->form.given_up,
+			.degraded = description->degraded,
+		};
+	}
+	return n;
+}
+
+static int encode_manifest(struct daemon *d, const struct edition *edition,
+			   const struct manifest_file *files, size_t n_files, struct buf *buf)
+{
+	const struct publication *p = &d->publication;
+	static const struct budget_totals none;
+	struct json_event events[EVENTS_MAX];
+	struct gate_options gate = { 0 };
+	struct manifest_input input = {
+		.version = AUTOFDOD_VERSION,
+		.source = d->host->source_name,
+		.kernel = &d->host->identity,
+		.vmlinux = vmlinux_path(&p->search),
+		.begin_usec = tally_began_usec(d->tally, p->part),
+		.end_usec = p->end_realtime_ns / NS_PER_USEC,
+		.is_accumulated = p->part == TALLY_TOTAL,
+		.mode = d->host->mode,
+		.events = events,
+		.n_events = list_events(d, events),
+		.n_cpus = cpus_count(sampler_open_cpus(d->sampler)),
+		.sums = &p->sums,
+		.counters = counters_totals(tally_part(d->tally, p->part)),
+		.weight_sum = (double)p->sums.conservation.n_used,
+		.effective_samples = (double)p->sums.conservation.n_used,
+		.facts = &edition->facts,
+		.files = files,
+		.n_files = n_files,
+	};
+
+	if (d->has_pace) {
+		gate = d->pace.gate.options;
+		input.gate = &gate;
+		input.budget = &d->pace.budget;
+		input.weight_sum = d->pace.budget.totals.weight_sum;
+		input.effective_samples = budget_effective_samples(&none, &d->pace.budget.totals);
+	}
+	return manifest_encode(&input, buf);
+}
+
+static int add_file(struct store_entry *entry, enum store_kind kind, const char *format,
+		    const struct worker_section *section, char name[STORE_NAME_SIZE],
+		    struct manifest_file *ret_file, struct problem *problem)
+{
+	*ret_file = (struct manifest_file){
+		.name = store_name(entry, kind, name),
+		.format = format,
+		.n_bytes = section->n_bytes,
+	};
+	manifest_hash(section->bytes, section->n_bytes, ret_file->sha256);
+	return store_add(entry, kind, section->bytes, section->n_bytes, problem);
+}
+
+static int add_files(struct daemon *d, const struct edition *edition, struct store_entry *entry,
+		     struct problem *problem)
+{
+	struct buf buf = BUF_INIT(MANIFEST_BYTES_MAX);
+	char names[2][STORE_NAME_SIZE];
+	struct manifest_file files[2];
+	size_t n = 0;
+	int r = 0;
+
+	if (edition->profile) {
+		r = add_file(entry, STORE_PROFILE, "extbinary", edition->profile, names[n],
+			     &files[n], problem);
+		n++;
+	}
+	if (r == 0) {
+		r = add_file(entry, STORE_DUMP, "unsymbolized", edition->dump, names[n], &files[n],
+			     problem);
+		n++;
+	}
+	if (r == 0)
+		r = encode_manifest(d, edition, files, n, &buf);
+	if (r == 0)
+		r = store_add(entry, STORE_MANIFEST, buf.data, buf.n_bytes, problem);
+	buf_deinit(&buf);
+	return r;
+}
+
+int edition_write(struct daemon *d, struct publication_last *ret_last, struct problem *problem)
+{
+	struct publication *p = &d->publication;
+	struct edition edition = { 0 };
+	struct store_entry *entry;
+	struct store_result result;
+	char hex[BUILD_ID_HEX_SIZE];
+	int r = check(&p->end.result, &edition, problem);
+
+	if (r < 0)
+		return r;
+	build_id_to_hex(&d->host->identity.build_id, hex);
+	r = store_begin(p->store, hex[0] ? hex : "unknown", p->end_realtime_ns / NS_PER_S, &entry,
+			problem);
+	if (r < 0)
+		return r;
+	r = add_files(d, &edition, entry, problem);
+	if (r < 0) {
+		store_abort(entry);
+		return r;
+	}
+	r = store_commit(entry, &result, problem);
+	if (r < 0)
+		return r;
+	snprintf(ret_last->path, sizeof(ret_last->path), "%s/%s.%s", hex, result.stamp,
+		 edition.profile ? "afdo" : "unsym");
+	ret_last->facts = edition.facts;
+	return 0;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A recording as a host: virtual CPUs on which it is played, with the kernel that was recorded.
+ * Load does not exist there, so nothing is paced, and every sample weighs 1.
+ */
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "clock.h"
+#include "collect/player.h"
+#include "collect/virtual_cpus.h"
+#include "log.h"
+#include "options.h"
+#include "process/sandbox.h"
+#include "service.h"
+
+#define N_CPUS 4u
+/* A full ring is a wait: 1,300 samples of 32 branches at a time. */
+#define RING_BYTES ((size_t)1 << 20)
+/* Records looked at in a pass: well below a millisecond. */
+#define STEP_MAX 2048u
+
+struct host_recording {
+	struct host *host;
+	struct virtual_cpus *cpus;
+	struct player *player;
+	int fd;
+};
+
+/* calls */
+
+static int read_online(void *context, struct cpus *ret_online)
+{
+	struct host_recording *r = context;
+
+	*ret_online = virtual_cpus_online(r->cpus);
+	return 0;
+}
+
+static int play(void *context, uint64_t now_ns, uint64_t *ret_due_ns, struct problem *problem)
+{
+	struct host_recording *r = context;
+	struct player_stats stats;
+	int result = player_step(r->player, now_ns, STEP_MAX, ret_due_ns, problem);
+
+	if (result != PLAYER_E_END)
+		return result;
+	player_stats(r->player, &stats);
+	*problem = stats.truncation;
+	return HOST_E_END;
+}
+
+static void free_recording(void *context)
+{
+	struct host_recording *r = context;
+
+	player_free(r->player);
+	virtual_cpus_free(r->cpus);
+	close_cleanup(&r->fd);
+	free(r);
+}
+
+static const struct host_calls recording_calls = {
+	.read_online = read_online,
+	.play = play,
+	.free = free_recording,
+};
+
+static uint64_t now_ns(void *context)
+{
+	(void)context;
+	return clock_monotonic_ns();
+}
+
+/* the recorded kernel */
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), n_end = strlen(end);
+
+	return n >= n_end && strcmp(text + n - n_end, end) == 0;
+}
+
+/* As load_base_from_map() has it: the mapping's name says of which symbol pgoff is the address. */
+static void place_kernel(struct host *host, const struct player_facts *facts)
+{
+	host->text = (struct kernel_text){
+		.text_ip = facts->map_pgoff,
+		.stext_ip = facts->map_start_ip,
+		.etext_ip = facts->map_start_ip + facts->map_n_bytes,
+	};
+	if (ends_with(facts->map_name, "]_text")) {
+		host->base_symbol = "_text";
+	} else if (ends_with(facts->map_name, "]_stext")) {
+		host->base_symbol = "_stext";
+	} else {
+		host->base_symbol = NULL;
+		host->text.text_ip = facts->map_start_ip;
+	}
+}
+
+static void identify(struct host *host, const struct player_facts *facts)
+{
+	struct kernel_identity *identity = &host->identity;
+
+	identity->build_id.n_bytes = facts->build_id.n_bytes;
+	memcpy(identity->build_id.bytes, facts->build_id.bytes, facts->build_id.n_bytes);
+	snprintf(identity->release, sizeof(identity->release), "%.64s", facts->os_release);
+	snprintf(identity->machine, sizeof(identity->machine), "%.64s", facts->arch);
+}
+
+/* the machine that never was */
+
+static int make_cpus(struct host_recording *r, uint64_t period)
+{
+	struct host *host = r->host;
+	struct perf_event_attr attr = virtual_cpus_attr(period);
+	struct virtual_cpus_config config = {
+		.n_cpus = N_CPUS, .attrs = &attr, .n_events = 1, .now_ns = now_ns
+	};
+	int result = virtual_cpus_new(&config, &r->cpus);
+
+	if (result < 0)
+		return result;
+	host->events = calloc(1, sizeof(*host->events));
+	host->descriptions = calloc(1, sizeof(*host->descriptions));
+	if (!host->events || !host->descriptions)
+		return -ENOMEM;
+	host->possible = host->wanted = virtual_cpus_online(r->cpus);
+	host->events[0] = (struct sampler_event){ .form = { .attr = attr },
+						  .cpus = host->possible,
+						  .mode = EVENT_MODE_BRANCH };
+	snprintf(host->descriptions[0].name, sizeof(host->descriptions[0].name), "recorded");
+	host->descriptions[0].origin = EVENT_ORIGIN_CONFIGURED;
+	host->n_events = 1;
+	host->source = virtual_cpus_source(r->cpus);
+	player_attach(r->player, r->cpus, N_CPUS);
+	return 0;
+}
+
+static int open_player(struct host_recording *r, const struct daemon_options *options,
+		       struct problem *problem)
+{
+	const struct options_source_of *source = &options->source;
+	struct player_options player = { .samples_per_s = source->samples_per_s };
+	struct problem reason = { "" };
+	int result;
+
+	r->fd = open(source->path, O_RDONLY | O_CLOEXEC);
+	if (r->fd < 0)
+		return problem_set(problem, -errno, "%s: %s", source->path, strerror(errno));
+	result = player_open(r->fd, &player, &r->player, &reason);
+	if (result != 0)
+		problem_set(problem, 0, "%.200s: %.180s", source->path,
+			    reason.text[0] ? reason.text : strerror(result < 0 ? -result : EINVAL));
+	return result;
+}
+
+/* No right is needed from here on. A user stays who he is: the files are his. */
+static int give_up_rights(struct problem *problem)
+{
+	int result = sandbox_drop(NULL, problem);
+
+	return result == 0 ? sandbox_filter(problem) : result;
+}
+
+static int start(struct host_recording *r, const struct daemon_options *options,
+		 struct problem *problem)
+{
+	struct host *host = r->host;
+	struct player_facts facts;
+	int result = open_player(r, options, problem);
+
+	if (result == 0)
+		result = give_up_rights(problem);
+	if (result != 0)
+		return result;
+	player_facts(r->player, &facts);
+	place_kernel(host, &facts);
+	identify(host, &facts);
+	host->facts = (struct open_facts){
+		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+		.n_online = N_CPUS,
+		.has_ipc_lock = true, /* memory of our own: no budget but our own */
+		.n_fds_limit = UINT64_MAX,
+		.memlock_bytes = UINT64_MAX,
+	};
+	return make_cpus(r, facts.period ? facts.period : 1);
+}
+
+int host_recording_new(const struct daemon_options *options, struct log *log,
+		       struct host **ret_host, struct problem *problem)
+{
+	cleanup(host_cleanup) struct host *host = calloc(1, sizeof(*host));
+	struct host_recording *r = calloc(1, sizeof(*r));
+	char hex[BUILD_ID_HEX_SIZE];
+	int result;
+
+	if (!host || !r) {
+		free(r);
+		return problem_set(problem, SERVICE_FAILED, "out of memory");
+	}
+	*r = (struct host_recording){ .host = host, .fd = -1 };
+	host->calls = &recording_calls;
+	host->context = r;
+	host->source_name = "recording";
+	host->mode = EVENT_MODE_BRANCH;
+	host->ring_bytes_min = RING_BYTES;
+	result = start(r, options, problem);
+	if (result != 0) {
+		if (!problem->text[0])
+			problem_set(problem, 0, "%s: %s", options->source.path,
+				    strerror(result < 0 ? -result : EINVAL));
+		return SERVICE_FAILED;
+	}
+	build_id_to_hex(&host->identity.build_id, hex);
+	log_event(log, LOG_KERNEL_FOUND, LOG_TEXT("release", host->identity.release),
+		  LOG_TEXT("build-id", hex));
+	*ret_host = steal_ptr(host);
+	return SERVICE_OK;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "intake.h"
+
+#include <string.h>
+#include "collect/branch.h"
+#include "collect/record.h"
+#include "kernel/map.h"
+
+/* until aggregate has it */
+__attribute__((weak)) void counters_add_ip(struct counters *counters, uint64_t window_ip,
+					   uint64_t ip, uint64_t weight);
+
+uint64_t intake_window_ip(const struct kernel_text *text)
+{
+	return text->text_ip - MAP_WINDOW_BELOW_BYTES;
+}
+
+static bool is_code(const struct kernel_text *text, uint64_t ip)
+{
+	return ip >= text->stext_ip && ip < text->etext_ip;
+}
+
+uint8_t intake_classify(void *context, uint32_t from_off, uint32_t to_off)
+{
+	const struct kernel_text *text = context;
+	uint64_t window_ip = intake_window_ip(text);
+	uint8_t good = 0;
+
+	if (from_off && is_code(text, window_ip + from_off))
+		good |= FROM_GOOD;
+	if (to_off && is_code(text, window_ip + to_off))
+		good |= TO_GOOD;
+	return good;
+}
+
+/*
+ * Where the CPU was: the target of its last branch, which is exact, while the interrupt's ip comes
+ * late by some instructions or, on BRS, by many branches.
+ */
+static uint64_t where(const struct sampler_sample *sample)
+{
+	const struct record_sample *record = sample->record;
+
+	return record->n_entries ? record->entries[0].to_ip : record->ip;
+}
+
+static uint64_t weight_of(const struct intake *intake, uint64_t period)
+{
+	uint64_t weight = 0;
+
+	if (!intake->budget)
+		return 1;
+	if (period)
+		weight = budget_weight_of(intake->budget, period);
+	return weight ? weight : intake->weight;
+}
+
+static struct sampler_verdict take_ip(struct intake *intake, const struct record_sample *record)
+{
+	struct counters *counters = tally_live(intake->tally);
+	uint64_t n_pairs = counters_totals(counters)->n_pairs;
+
+	if (!is_code(&intake->text, record->ip))
+		return (struct sampler_verdict){ SAMPLER_REJECTED_OUTSIDE, 0 };
+	counters_add_ip(counters, intake_window_ip(&intake->text), record->ip,
+			weight_of(intake, record->period));
+	if (counters_totals(counters)->n_pairs == n_pairs)
+		return (struct sampler_verdict){ SAMPLER_REJECTED_FULL, 0 };
+	return (struct sampler_verdict){ SAMPLER_USED, 0 };
+}
+
+static struct sampler_verdict take_stack(struct intake *intake, const struct record_sample *record)
+{
+	struct counters *counters = tally_live(intake->tally);
+	const struct counters_totals *totals = counters_totals(counters);
+	uint64_t n_kept = totals->n_kept, n_full = totals->n_removed[REMOVED_TABLE_FULL];
+	struct sampler_verdict verdict = { SAMPLER_USED, 0 };
+
+	counters_add_stack(counters, intake_window_ip(&intake->text), record->entries,
+			   record->n_entries, weight_of(intake, record->period));
+	verdict.n_counted = (uint32_t)(totals->n_kept - n_kept);
+	if (verdict.n_counted == 0)
+		verdict.use = totals->n_removed[REMOVED_TABLE_FULL] > n_full
+				      ? SAMPLER_REJECTED_FULL
+				      : SAMPLER_REJECTED_VOID;
+	return verdict;
+}
+
+struct sampler_verdict intake_take(void *context, const struct sampler_sample *sample)
+{
+	struct intake *intake = context;
+	const struct record_sample *record = sample->record;
+
+	if (sample->mode == EVENT_MODE_BRANCH && record->n_entries == 0)
+		return (struct sampler_verdict){ SAMPLER_REJECTED_EMPTY, 0 };
+	if (intake->n_idle && ip_ranges_has(intake->idle, intake->n_idle, where(sample)))
+		return (struct sampler_verdict){ SAMPLER_REJECTED_IDLE, 0 };
+	return sample->mode == EVENT_MODE_IP ? take_ip(intake, record) : take_stack(intake, record);
+}

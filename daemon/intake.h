@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Between ring and counters: which samples count, and with what weight. Called for every sample, so
+ * it allocates nothing, locks nothing and calls nothing of the system.
+ */
+
+#include <stdint.h>
+#include "aggregate/counters.h"
+#include "aggregate/tally.h"
+#include "collect/sampler.h"
+#include "gate/budget.h"
+#include "kernel/ip_ranges.h"
+#include "kernel/kallsyms.h"
+
+struct intake {
+	struct tally *tally;	     /* borrowed */
+	struct kernel_text text;     /* text_ip is where offsets count from */
+	const struct ip_range *idle; /* borrowed; n_idle, normalized; none: idle samples count */
+	size_t n_idle;
+	const struct budget *budget; /* borrowed; NULL: every sample weighs 1 */
+	uint64_t weight;	     /* of a sample that does not say its period */
+};
+
+/* Run-time address of offset 0 of the counters. */
+uint64_t intake_window_ip(const struct kernel_text *text);
+
+/*
+ * For struct counters_config, context is a struct kernel_text: a half is good if it is in the code
+ * of the kernel's image. Modules, BPF programs and trampolines are external.
+ */
+uint8_t intake_classify(void *context, uint32_t from_off, uint32_t to_off);
+
+/* For struct sampler_sink, context is the intake. */
+struct sampler_verdict intake_take(void *context, const struct sampler_sample *sample);

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "publication.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include "clock.h"
+#include "daemon.h"
+#include "edition.h"
+#include "host.h"
+#include "log.h"
+#include "options.h"
+#include "publish/store.h"
+
+/* What a worker may give back: a profile and a dump, 100 times those of the lab's kernel. */
+#define RESULT_BYTES_MAX ((uint64_t)512 << 20)
+
+const char *publication_state_name(enum publication_state state)
+{
+	static const char *const names[] = {
+		[PUBLICATION_IDLE] = "idle",	     [PUBLICATION_MERGING] = "merging",
+		[PUBLICATION_WORKING] = "working",   [PUBLICATION_WRITING] = "writing",
+		[PUBLICATION_CLEARING] = "clearing",
+	};
+
+	return names[state];
+}
+
+const char *publication_reason_name(enum publication_reason reason)
+{
+	static const char *const names[] = {
+		[PUBLICATION_INTERVAL] = "interval",
+		[PUBLICATION_DEMAND] = "demand",
+		[PUBLICATION_FULL] = "full",
+		[PUBLICATION_END] = "end",
+	};
+
+	return names[reason];
+}
+
+/* The chain's next step comes in a pass of its own, after the rings. */
+static void go_on(struct daemon *d, enum publication_state state)
+{
+	d->publication.state = state;
+	(void)sd_event_source_set_enabled(d->publication.work_source, SD_EVENT_ONESHOT);
+}
+
+static void finish(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+
+	p->state = PUBLICATION_IDLE;
+	if (p->is_wanted_again) {
+		p->is_wanted_again = false;
+		publication_start(d, PUBLICATION_DEMAND);
+	} else {
+		daemon_publication_ended(d);
+	}
+}
+
+static void release(struct daemon *d)
+{
+	if (d->publication.is_held)
+		tally_release(d->tally);
+	d->publication.is_held = false;
+}
+
+static void end_worker(struct publication *p)
+{
+	p->worker_source = sd_event_source_disable_unref(p->worker_source);
+	p->deadline_source = sd_event_source_disable_unref(p->deadline_source);
+	worker_free(p->worker);
+	p->worker = NULL;
+	worker_end_deinit(&p->end);
+	p->end = (struct worker_end){ 0 };
+	vmlinux_search_deinit(&p->search);
+	p->search.fd = -1;
+}
+
+static void fail(struct daemon *d, const char *what, const struct problem *problem)
+{
+	struct publication *p = &d->publication;
+
+	p->n_failed++;
+	p->is_wanted_again = false; /* the next interval tries again, not the next moment */
+	p->last.is_ok = false;
+	p->last.realtime_ns = p->end_realtime_ns;
+	p->last.problem = *problem;
+	log_event(d->log, LOG_PUBLISH_FAILED, LOG_TEXT("what", what),
+		  LOG_TEXT("reason", problem->text));
+	release(d);
+	end_worker(p);
+	go_on(d, PUBLICATION_CLEARING);
+}
+
+/* working */
+
+static void find_vmlinux(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+	cleanup(close_cleanup) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *configured = d->options->vmlinux;
+	struct vmlinux_query query = {
+		.build_id = &d->host->identity.build_id,
+		.release = d->host->identity.release,
+		.configured_path = strcmp(configured, "auto") == 0 ? NULL : configured,
+	};
+	struct problem why = { "" };
+
+	vmlinux_find(root_fd, &query, &p->search);
+	if (p->search.fd >= 0) {
+		log_event(d->log, LOG_VMLINUX_FOUND, LOG_TEXT("path", vmlinux_path(&p->search)));
+		return;
+	}
+	vmlinux_explain(&p->search, query.build_id, &why);
+	log_event(d->log, LOG_VMLINUX_MISSING, LOG_TEXT("reason", why.text));
+}
+
+static double lost_share(const struct tally_sums *sums)
+{
+	struct conservation_result result;
+	struct problem ignored = { "" };
+
+	/* an equation that does not hold is told elsewhere; the figures are what they are */
+	if (conservation_check(&sums->conservation, &result, &ignored) < 0 || !result.n_taken)
+		return SHARE_UNKNOWN;
+	return (double)result.n_lost / (double)result.n_taken;
+}
+
+static void on_worker_ended(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+	struct problem problem = { "" };
+	int r = worker_finish(p->worker, &p->end, &problem);
+
+	if (r == WORKER_E_RUNNING)
+		return;
+	p->worker_source = sd_event_source_disable_unref(p->worker_source);
+	p->deadline_source = sd_event_source_disable_unref(p->deadline_source);
+	release(d);
+	p->worker_cpu_ns += p->end.cpu_ns;
+	p->last.cpu_ns = p->end.cpu_ns;
+	p->last.worker_rss_bytes = p->end.rss_bytes_max;
+	if (r < 0) {
+		fail(d, "worker", &problem);
+	} else if (p->end.outcome != WORKER_DONE) {
+		log_event(d->log, LOG_WORKER_FAILED,
+			  LOG_TEXT("outcome", worker_outcome_name(p->end.outcome)),
+			  LOG_TEXT("reason", p->end.reason.text));
+		problem = p->end.reason;
+		fail(d, "worker", &problem);
+	} else {
+		log_event(d->log, LOG_WORKER_FINISHED, LOG_SECONDS("cpu", p->end.cpu_ns),
+			  LOG_U64("bytes", p->end.rss_bytes_max));
+		go_on(d, PUBLICATION_WRITING);
+	}
+}
+
+static int on_worker(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)source, (void)fd, (void)events;
+	d->pass_name = "worker";
+	on_worker_ended(d);
+	return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)source, (void)usec;
+	worker_kill(d->publication.worker, WORKER_DEADLINE);
+	return 0;
+}
+
+static int watch_worker(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+	int r = sd_event_add_io(d->event, &p->worker_source, worker_pid_fd(p->worker), EPOLLIN,
+				on_worker, d);
+
+	if (r >= 0)
+		r = sd_event_add_time_relative(d->event, &p->deadline_source, CLOCK_MONOTONIC,
+					       d->options->worker_deadline_ns / NS_PER_USEC, 0,
+					       on_deadline, d);
+	return r < 0 ? r : 0;
+}
+
+static int start_worker(struct daemon *d, struct problem *problem)
+{
+	struct publication *p = &d->publication;
+	int keep[2], r;
+	struct worker_config config = {
+		.memory_bytes = d->options->worker_memory_bytes,
+		.result_bytes = RESULT_BYTES_MAX,
+		.cpu_s_max = (unsigned int)(d->options->worker_deadline_ns / NS_PER_S) + 1,
+		.keep_fds = keep,
+	};
+
+	tally_hold(d->tally);
+	p->is_held = true;
+	p->sums = tally_sums(d->tally, p->part);
+	p->job = (struct job){
+		.view = tally_view(d->tally, p->part),
+		.vmlinux_fd = p->search.fd,
+		.base_symbol = d->host->base_symbol,
+		.is_ip_only = d->host->mode == EVENT_MODE_IP,
+		.lost_share = lost_share(&p->sums),
+	};
+	keep[config.n_keep_fds++] = p->job.view.fd;
+	if (p->search.fd >= 0)
+		keep[config.n_keep_fds++] = p->search.fd;
+	r = worker_start(&config, job_run, &p->job, &p->worker, problem);
+	if (r == 0)
+		r = watch_worker(d);
+	return r;
+}
+
+static void work(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+	struct problem problem = { "" };
+	int r;
+
+	find_vmlinux(d);
+	r = start_worker(d, &problem);
+	if (r < 0) {
+		if (!problem.text[0])
+			problem_set(&problem, r, "start the worker: %s", strerror(-r));
+		fail(d, "worker", &problem);
+		return;
+	}
+	log_event(d->log, LOG_WORKER_STARTED, LOG_I64("pid", worker_pid(p->worker)));
+}
+
+/* merging */
+
+static void merge(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+
+	switch (tally_work(d->tally, TALLY_SLICE_SLOTS)) {
+	case 0:
+		p->part = TALLY_TOTAL;
+		go_on(d, PUBLICATION_WORKING);
+		break;
+	case TALLY_E_MORE:
+	case TALLY_E_HELD:
+		go_on(d, PUBLICATION_MERGING);
+		break;
+	case TALLY_E_FULL:
+		/* the total is published for the last time and begun anew, with what is closed */
+		p->is_total_full = true;
+		p->part = TALLY_TOTAL;
+		go_on(d, PUBLICATION_WORKING);
+		break;
+	}
+}
+
+/* writing */
+
+static void write_files(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+	struct problem problem = { "" };
+	struct publication_last last = p->last;
+	int r = edition_write(d, &last, &problem);
+
+	if (r < 0) {
+		fail(d, "write", &problem);
+		return;
+	}
+	last.is_ok = true;
+	last.realtime_ns = p->end_realtime_ns;
+	last.problem = (struct problem){ "" };
+	last.wall_ns = clock_monotonic_ns() - p->began_ns;
+	p->last = last;
+	p->n_published++;
+	log_event(d->log, LOG_PUBLISHED, LOG_TEXT("file", last.path),
+		  LOG_TEXT("because", publication_reason_name(p->reason)),
+		  LOG_TEXT("verdict", verdict_name((enum verdict)last.facts.verdict)),
+		  LOG_TEXT("reason", last.facts.reason),
+		  LOG_U64("samples", p->sums.conservation.n_used),
+		  LOG_SECONDS("took", last.wall_ns));
+	if (p->is_total_full || p->part == TALLY_CLOSED)
+		tally_discard(d->tally, p->part);
+	p->is_total_full = false;
+	end_worker(p);
+	go_on(d, PUBLICATION_CLEARING);
+}
+
+static void clear(struct daemon *d)
+{
+	/* a step that failed left counts where they are: nothing can be done about full now */
+	if (tally_work(d->tally, TALLY_SLICE_SLOTS) == TALLY_E_MORE)
+		go_on(d, PUBLICATION_CLEARING);
+	else
+		finish(d);
+}
+
+static int on_work(sd_event_source *source, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)source;
+	d->pass_name = publication_state_name(d->publication.state);
+	switch (d->publication.state) {
+	case PUBLICATION_IDLE:
+		break;
+	case PUBLICATION_MERGING:
+		merge(d);
+		break;
+	case PUBLICATION_WORKING:
+		work(d);
+		break;
+	case PUBLICATION_WRITING:
+		write_files(d);
+		break;
+	case PUBLICATION_CLEARING:
+		clear(d);
+		break;
+	}
+	return 0;
+}
+
+/* beginning */
+
+static bool is_empty(const struct counters *counters)
+{
+	return !counters || counters_totals(counters)->added_weight == 0;
+}
+
+static bool has_news(struct daemon *d, enum publication_reason reason)
+{
+	if (!is_empty(tally_live(d->tally)) || !is_empty(tally_part(d->tally, TALLY_CLOSED)))
+		return true;
+	return reason == PUBLICATION_DEMAND && !is_empty(tally_part(d->tally, TALLY_TOTAL));
+}
+
+void publication_start(struct daemon *d, enum publication_reason reason)
+{
+	struct publication *p = &d->publication;
+
+	if (p->state != PUBLICATION_IDLE) {
+		p->is_wanted_again |= reason != PUBLICATION_FULL;
+		return;
+	}
+	if (sampler_is_enabled(d->sampler))
+		sampling_read_books(d);
+	if (!has_news(d, reason)) {
+		p->n_skipped++;
+		log_event(d->log, LOG_PUBLISH_SKIPPED, LOG_TEXT("reason", "no samples"));
+		daemon_publication_ended(d);
+		return;
+	}
+	p->reason = reason;
+	p->is_total_full = false;
+	p->began_ns = clock_monotonic_ns();
+	p->end_realtime_ns = clock_realtime_ns();
+	/* busy: the last one failed, and is tried again together with what came since, or before it
+	 */
+	if (tally_close_interval(d->tally, p->end_realtime_ns / NS_PER_USEC) == TALLY_E_BUSY)
+		p->is_wanted_again = !tally_part(d->tally, TALLY_TOTAL);
+	p->part = TALLY_CLOSED;
+	go_on(d, tally_part(d->tally, TALLY_TOTAL) ? PUBLICATION_MERGING : PUBLICATION_WORKING);
+}
+
+/* lifecycle */
+
+int publication_init(struct daemon *d, struct problem *problem)
+{
+	struct publication *p = &d->publication;
+	struct store_options options = {
+		.directory = d->options->directory,
+		.n_files_max = d->options->n_files_max,
+		.file_mode = 0644,
+		.folder_mode = 0755,
+	};
+	unsigned int n_left;
+	int r = store_open(&options, &store_calls_kernel, &p->store, &n_left, problem);
+
+	p->search.fd = -1;
+	if (r == STORE_E_BUSY)
+		return -EBUSY;
+	if (r == 0)
+		r = sd_event_add_defer(d->event, &p->work_source, on_work, d);
+	if (r < 0)
+		return r;
+	(void)sd_event_source_set_enabled(p->work_source, SD_EVENT_OFF);
+	/* after rings and timers, before a recording goes on */
+	return sd_event_source_set_priority(p->work_source, SD_EVENT_PRIORITY_NORMAL + 10);
+}
+
+void publication_deinit(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+
+	sd_event_source_disable_unref(p->work_source);
+	end_worker(p);
+	release(d);
+	store_free(p->store);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * From an interval that ends to files that are there: closes the interval, merges, lets the worker
+ * symbolize, writes. A chain of small steps of the loop, in which sampling goes on:
+ *
+ *	idle → merging → working → writing → clearing → idle
+ *
+ * A step that fails ends the chain with a log line; counts stay where they are, and the next
+ * interval tries again.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+#include "aggregate/tally.h"
+#include "base/problem.h"
+#include "job.h"
+#include "kernel/vmlinux.h"
+#include "profile/facts.h"
+#include "process/worker.h"
+
+struct daemon;
+struct store;
+
+enum publication_state {
+	PUBLICATION_IDLE,
+	PUBLICATION_MERGING,
+	PUBLICATION_WORKING,
+	PUBLICATION_WRITING,
+	PUBLICATION_CLEARING,
+};
+
+enum publication_reason {
+	PUBLICATION_INTERVAL,
+	PUBLICATION_DEMAND,
+	PUBLICATION_FULL, /* the tables are nearly full */
+	PUBLICATION_END,  /* of a recording, or of the daemon */
+};
+
+/* What the last one was; for status. */
+struct publication_last {
+	bool is_ok;
+	uint64_t realtime_ns; /* 0: there was none */
+	char path[256];	      /* below the directory */
+	struct problem problem;
+	struct profile_facts facts;
+	uint64_t wall_ns; /* from the interval's end to the files */
+	uint64_t cpu_ns;  /* of the worker */
+	uint64_t worker_rss_bytes;
+};
+
+struct publication {
+	enum publication_state state;
+	enum publication_reason reason;
+	bool is_wanted_again; /* asked for while one was in work */
+	bool is_total_full;   /* total is published to make room */
+	enum tally_part part; /* what is published */
+	bool is_held;
+	struct store *store; /* owned */
+	struct job job;
+	struct vmlinux_search search;
+	struct worker *worker; /* owned */
+	struct worker_end end; /* of the worker: the bytes to be written */
+	sd_event_source *work_source, *worker_source, *deadline_source;
+	uint64_t began_ns;	  /* CLOCK_MONOTONIC, of the chain */
+	uint64_t end_realtime_ns; /* of the interval */
+	struct tally_sums sums;	  /* of what is published */
+	uint64_t interval_began_usec;
+	uint64_t n_published, n_failed, n_skipped;
+	uint64_t worker_cpu_ns; /* of all workers */
+	struct publication_last last;
+};
+
+/* lifecycle */
+
+/* Opens the directory. 0; -errno and a sentence. */
+must_check int publication_init(struct daemon *daemon, struct problem *problem);
+void publication_deinit(struct daemon *daemon);
+
+/* use */
+
+/* Begins, or notes that it is to be done once more. Logs. */
+void publication_start(struct daemon *daemon, enum publication_reason reason);
+static inline bool publication_is_idle(const struct publication *p)
+{
+	return p->state == PUBLICATION_IDLE;
+}
+const char *publication_state_name(enum publication_state state);
+const char *publication_reason_name(enum publication_reason reason);

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the loop does with the sampler: events follow the CPUs that are online and what the pace
+ * says, rings are emptied, books are read.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include "clock.h"
+#include "host.h"
+#include "log.h"
+#include "options.h"
+
+/* Of one ring for one wake-up, and of all of them for one sweep: a few milliseconds of counting. */
+#define DRAIN_BYTES_MAX ((uint64_t)1 << 20)
+#define SWEEP_BYTES_MAX ((uint64_t)8 << 20)
+
+#define STAT_BYTES_MAX ((size_t)1 << 20)
+
+/* rings and the loop */
+
+static int on_ring(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct cpu_watch *watch = userdata;
+	struct daemon *d = watch->daemon;
+
+	(void)source, (void)fd, (void)events;
+	d->pass_name = "ring";
+	d->loop.n_wakeups++;
+	/* what is left is met by the sweep, which comes at once */
+	if (sampler_drain_cpu(d->sampler, watch->cpu, DRAIN_BYTES_MAX, &d->sink))
+		daemon_arm(d->sweep_timer, 0);
+	return 0;
+}
+
+static int watch_add(void *context, unsigned int cpu, int fd)
+{
+	struct daemon *d = context;
+	struct cpu_watch *watch = &d->cpu_watches[cpu];
+	/* edges: perf's poll consumes what it tells, and a ring is always read to its end */
+	int r = sd_event_add_io(d->event, &watch->source, fd, EPOLLIN | EPOLLET, on_ring, watch);
+
+	if (r < 0)
+		return r;
+	(void)sd_event_source_set_description(watch->source, "ring");
+	return 0;
+}
+
+static void watch_remove(void *context, unsigned int cpu, int fd)
+{
+	struct daemon *d = context;
+
+	(void)fd;
+	d->cpu_watches[cpu].source = sd_event_source_disable_unref(d->cpu_watches[cpu].source);
+}
+
+/* lifecycle */
+
+static size_t ring_pages(const struct daemon *d)
+{
+	const struct host *host = d->host;
+	struct cpus cpus = cpus_intersect(&host->possible, &host->wanted);
+	uint64_t bytes = d->options->ring_bytes;
+	size_t n_pages;
+
+	if (bytes < host->ring_bytes_min)
+		bytes = host->ring_bytes_min;
+	n_pages = bytes / host->facts.page_bytes;
+	if (n_pages == 0)
+		n_pages = 1;
+	return open_ring_pages(&host->facts, n_pages, cpus_count(&cpus));
+}
+
+int sampling_new(struct daemon *d, struct problem *problem)
+{
+	struct sampler_config config = {
+		.source = &d->host->source,
+		.events = d->host->events,
+		.n_events = d->host->n_events,
+		.wanted = d->host->wanted,
+		.n_cpus = d->n_cpus,
+		.n_ring_pages = ring_pages(d),
+		.n_ring_pages_min = 1,
+		.facts = d->host->facts,
+		.watch = &d->watch,
+	};
+
+	d->watch = (struct sampler_watch){ d, watch_add, watch_remove };
+	d->sink = (struct sampler_sink){ .context = &d->intake, .take = intake_take };
+	d->stat_text = malloc(STAT_BYTES_MAX);
+	if (!d->stat_text)
+		return -ENOMEM;
+	return sampler_new(&config, &d->sampler, problem);
+}
+
+/* CPUs */
+
+static void log_change(struct daemon *d, const struct sampler_change *change)
+{
+	struct sampler_figures f;
+
+	sampler_figures(d->sampler, &f);
+	if (change->n_closed)
+		log_event(d->log, LOG_CPU_OFFLINE, LOG_U64("n", change->n_closed),
+			  LOG_U64("first", cpus_next(&change->closed, 0)));
+	if (change->n_opened && d->is_ready)
+		log_event(d->log, LOG_CPU_ONLINE, LOG_U64("n", change->n_opened),
+			  LOG_U64("first", cpus_next(&change->opened, 0)));
+	if (change->n_failed && f.problem)
+		log_event(d->log, LOG_CPU_REFUSED, LOG_U64("n", f.n_problems),
+			  LOG_U64("cpu", f.problem_cpu), LOG_TEXT("reason", f.problem->text));
+	if (change->n_opened && f.n_rings_shrunk)
+		log_event(d->log, LOG_RING_SHRUNK, LOG_U64("n", f.n_rings_shrunk),
+			  LOG_U64("pages", f.n_ring_pages_smallest));
+}
+
+static void follow_online(struct daemon *d, uint64_t now_ns)
+{
+	struct sampler_change change = { 0 };
+	struct problem problem = { "" };
+	struct cpus online;
+	int r = d->host->calls->read_online(d->host->context, &online);
+
+	if (r == 0)
+		r = sampler_set_online(d->sampler, &online, now_ns, &d->sink, &change, &problem);
+	if (r < 0)
+		log_event(d->log, LOG_FAILED, LOG_TEXT("what", "online CPUs"),
+			  LOG_TEXT("reason", problem.text[0] ? problem.text : strerror(-r)));
+	log_change(d, &change);
+}
+
+/* enabled or not */
+
+uint64_t sampling_enabled_ns(const struct daemon *d, uint64_t now_ns)
+{
+	uint64_t since = d->enabled_since_ns;
+
+	return d->enabled_cpu_ns +
+	       (since ? (now_ns - since) * cpus_count(sampler_open_cpus(d->sampler)) : 0);
+}
+
+static void set_enabled(struct daemon *d, bool is_enabled, uint64_t now_ns)
+{
+	struct problem problem = { "" };
+	int r;
+
+	if (is_enabled == sampler_is_enabled(d->sampler))
+		return;
+	d->enabled_cpu_ns = sampling_enabled_ns(d, now_ns);
+	d->enabled_since_ns = is_enabled ? now_ns : 0;
+	r = is_enabled ? sampler_enable(d->sampler, now_ns, &problem)
+		       : sampler_disable(d->sampler, &problem);
+	if (r < 0)
+		log_event(d->log, LOG_FAILED, LOG_TEXT("what", is_enabled ? "enable" : "disable"),
+			  LOG_TEXT("reason", problem.text));
+	/* closed means quiet: no timer but the pace's own */
+	if (is_enabled) {
+		daemon_arm(d->sweep_timer, DAEMON_SWEEP_NS);
+		daemon_arm(d->books_timer, DAEMON_BOOKS_NS);
+	} else {
+		(void)sd_event_source_set_enabled(d->sweep_timer, SD_EVENT_OFF);
+		(void)sd_event_source_set_enabled(d->books_timer, SD_EVENT_OFF);
+		sampling_read_books(d);
+	}
+}
+
+bool sampling_sweep(struct daemon *d)
+{
+	bool has_more = sampler_sweep(d->sampler, SWEEP_BYTES_MAX, &d->sink);
+
+	if (tally_is_nearly_full(d->tally)) {
+		log_event(d->log, LOG_COUNTERS_FULL);
+		publication_start(d, PUBLICATION_FULL);
+	}
+	return has_more;
+}
+
+/* the pace */
+
+static void view(struct daemon *d, uint64_t now_ns, struct pace_view *ret)
+{
+	struct sampler_figures f;
+	const struct host_calls *calls = d->host->calls;
+	ssize_t n = calls->read_stat
+			    ? calls->read_stat(d->host->context, d->stat_text, STAT_BYTES_MAX)
+			    : -ENOENT;
+
+	sampler_figures(d->sampler, &f);
+	*ret = (struct pace_view){
+		.monotonic_ns = now_ns,
+		.boottime_ns = clock_boottime_ns(),
+		.stat_text = n > 0 ? d->stat_text : NULL,
+		.n_stat_bytes = n > 0 ? (size_t)n : 0,
+		.n_cpus = cpus_count(sampler_open_cpus(d->sampler)),
+		.n_samples = f.n_samples + f.n_unreadable + f.n_lost,
+		.enabled_ns = sampling_enabled_ns(d, now_ns),
+		.own_cpu_ns = clock_process_cpu_ns(),
+		.publish_cpu_ns = d->publication.worker_cpu_ns,
+	};
+	if (calls->helper_cpu_ns)
+		ret->own_cpu_ns += calls->helper_cpu_ns(d->host->context);
+}
+
+static void log_pace(struct daemon *d, const struct pace_decision *p)
+{
+	if (p->is_gate_changed)
+		log_event(d->log, p->gate.is_open ? LOG_GATE_OPENED : LOG_GATE_CLOSED,
+			  LOG_TEXT("reason", gate_reason_name(p->gate.reason)),
+			  LOG_SHARE("utilization", p->gate.mean));
+	if (p->is_period_changed)
+		log_event(d->log, LOG_PERIOD_CHANGED, LOG_U64("period", p->period),
+			  LOG_U64("weight", p->weight),
+			  LOG_TEXT("reason", budget_reason_name(p->budget.reason)));
+	if (p->is_budget_changed && p->budget.reason == BUDGET_STOPPED)
+		log_event(d->log, LOG_BUDGET_EXCEEDED,
+			  LOG_SHARE("overhead", budget_overhead(&d->pace.budget)),
+			  LOG_SHARE("budget", d->options->max_overhead),
+			  LOG_TEXT("by", budget_account_name(p->budget.stopped_by)));
+	if (p->is_budget_changed && p->budget.reason == BUDGET_ENOUGH)
+		log_event(d->log, LOG_TARGET_REACHED);
+}
+
+static void set_period(struct daemon *d, const struct pace_decision *p, uint64_t now_ns)
+{
+	struct problem problem = { "" };
+
+	if (sampler_set_period(d->sampler, p->period, now_ns, &d->sink, &problem) < 0)
+		log_event(d->log, LOG_FAILED, LOG_TEXT("what", "period"),
+			  LOG_TEXT("reason", problem.text));
+}
+
+static void follow_pace(struct daemon *d, uint64_t now_ns)
+{
+	const struct pace_decision *p;
+	struct pace_view now;
+
+	/* what was taken at the old duty is weighed with it */
+	if (sampler_is_enabled(d->sampler))
+		(void)sampler_sweep(d->sampler, SWEEP_BYTES_MAX, &d->sink);
+	view(d, now_ns, &now);
+	p = pace_look(&d->pace, &now);
+	log_pace(d, p);
+	if (p->is_period_changed)
+		set_period(d, p, now_ns);
+	d->intake.weight = p->weight;
+	set_enabled(d, p->is_sampling && !d->is_stopping, now_ns);
+	daemon_arm(d->look_timer, p->next_ns > now_ns ? p->next_ns - now_ns : 0);
+}
+
+void sampling_look(struct daemon *d)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	struct problem problem = { "" };
+
+	follow_online(d, now_ns);
+	if (!d->has_opener_failed && d->host->calls->has_failed &&
+	    d->host->calls->has_failed(d->host->context, &problem)) {
+		d->has_opener_failed = true;
+		log_event(d->log, LOG_OPENER_GONE, LOG_TEXT("reason", problem.text));
+	}
+	if (d->has_pace) {
+		follow_pace(d, now_ns);
+	} else {
+		set_enabled(d, !d->is_stopping && !d->has_played, now_ns);
+		daemon_arm(d->look_timer, NS_PER_S);
+	}
+}
+
+int sampling_start(struct daemon *d, struct problem *problem)
+{
+	struct sampler_figures f;
+
+	if (d->has_pace) {
+		set_period(d, &d->pace.decision, clock_monotonic_ns());
+		d->intake.weight = d->pace.decision.weight;
+		d->intake.budget = &d->pace.budget;
+	}
+	sampling_look(d);
+	sampler_figures(d->sampler, &f);
+	if (cpus_count(sampler_open_cpus(d->sampler)) > 0)
+		return 0;
+	return problem_set(problem, -ENODEV, "no event could be opened: %s",
+			   f.problem ? f.problem->text
+				     : "none of the CPUs to be sampled is online");
+}
+
+void sampling_stop(struct daemon *d)
+{
+	set_enabled(d, false, clock_monotonic_ns());
+	while (sampling_sweep(d))
+		;
+	sampling_read_books(d);
+}
+
+/* the books */
+
+static void note(struct daemon *d, const struct conservation *sums)
+{
+	struct tally_sums now = {
+		.conservation = *sums,
+		.cpu_ns = clock_process_cpu_ns(),
+		.n_wakeups = d->loop.n_wakeups,
+	};
+	struct sampler_figures f;
+
+	sampler_figures(d->sampler, &f);
+	for (size_t i = 0; i < N_SAMPLER_USES; i++)
+		if (i != SAMPLER_USED)
+			now.n_rejected[i] = f.n_uses[i];
+	if (d->has_pace) {
+		now.gate_open_ns = d->pace.gate.totals.open_ns;
+		now.gate_closed_ns = d->pace.gate.totals.closed_ns;
+		now.n_gate_openings = d->pace.gate.totals.n_opened;
+	}
+	tally_note(d->tally, &now);
+}
+
+static void check_books(struct daemon *d, int r, const struct problem *problem)
+{
+	bool is_broken = r == CONSERVATION_E_BROKEN;
+
+	if (is_broken && !d->is_conservation_broken)
+		log_event(d->log, LOG_CONSERVATION_BROKEN, LOG_TEXT("reason", problem->text));
+	if (is_broken)
+		d->conservation_problem = *problem;
+	d->is_conservation_broken = is_broken;
+}
+
+void sampling_read_books(struct daemon *d)
+{
+	struct conservation sums;
+	struct conservation_result result;
+	struct problem problem = { "" };
+	int r = sampler_read(d->sampler, clock_monotonic_ns(), &d->sink, &problem);
+
+	if (r < 0)
+		log_event(d->log, LOG_FAILED, LOG_TEXT("what", "read events"),
+			  LOG_TEXT("reason", problem.text));
+	problem = (struct problem){ "" };
+	r = sampler_conservation(d->sampler, SAMPLER_ALL_CPUS, &sums, &result, &problem);
+	check_books(d, r, &problem);
+	note(d, &sums);
+}
+
+const char *sampling_state(const struct daemon *d)
+{
+	if (d->is_stopping)
+		return "stopping";
+	if (cpus_count(sampler_open_cpus(d->sampler)) == 0)
+		return "unavailable";
+	if (!d->has_pace)
+		return d->has_played ? "played" : "sampling";
+	return pace_reason_name(&d->pace);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service.h"
+
+#include <string.h>
+#include "daemon.h"
+#include "host.h"
+#include "log.h"
+#include "options.h"
+
+/* Nothing can be sampled, now or later, or counted: a restart would not help. */
+static int check_host(const struct host *host, struct log *log)
+{
+	if (host->n_events == 0) {
+		log_event(log, LOG_SAMPLING_UNAVAILABLE, LOG_TEXT("reason", host->why.text));
+		return host->why_status;
+	}
+	if (host->text.text_ip == 0) {
+		log_event(log, LOG_SAMPLING_UNAVAILABLE, LOG_TEXT("reason", host->text_why.text));
+		return SERVICE_NO_PERMISSION;
+	}
+	return SERVICE_OK;
+}
+
+int service_run_on(const struct daemon_options *options, struct log *log, struct host *host)
+{
+	cleanup(daemon_cleanup) struct daemon *daemon = NULL;
+	struct problem problem = { "" };
+	int r = check_host(host, log);
+
+	if (r != SERVICE_OK)
+		return r;
+	r = daemon_new(options, log, host, &daemon, &problem);
+	if (r == 0)
+		return daemon_run(daemon);
+	log_event(log, LOG_START_FAILED,
+		  LOG_TEXT("reason", problem.text[0] ? problem.text : strerror(-r)));
+	return SERVICE_FAILED;
+}
+
+int service_run(const struct daemon_options *options, struct log *log)
+{
+	cleanup(host_cleanup) struct host *host = NULL;
+	struct problem problem = { "" };
+	int r;
+
+	log_event(log, LOG_STARTED, LOG_TEXT("version", AUTOFDOD_VERSION));
+	r = options->source.kind == OPTIONS_SOURCE_RECORDING
+		    ? host_recording_new(options, log, &host, &problem)
+		    : host_machine_new(options, log, &host, &problem);
+	if (r != SERVICE_OK) {
+		log_event(log, LOG_START_FAILED, LOG_TEXT("reason", problem.text));
+		return r;
+	}
+	return service_run_on(options, log, host);
+}
