@@ -89,7 +89,7 @@ must_check int opener_open(struct opener *opener, size_t i_event, unsigned int c
  * it shows addresses was decided at the start. 0; -errno of opening it; -EPIPE; -ETIMEDOUT.
  */
 must_check int opener_open_kallsyms(struct opener *opener, int *ret_fd, struct problem *problem);
-/* Likewise /proc/modules. */
+/* Likewise /proc/modules. -ENOENT: a kernel without modules. */
 must_check int opener_open_modules(struct opener *opener, int *ret_fd, struct problem *problem);
 /*
  * For the sampler, context is the opener, which is borrowed. Its open is opener_open() with what is
