@@ -103,27 +103,39 @@ int profile_check_extbinary(const struct profile_facts *facts, const void *data,
 
 /* unsymbolized: two blocks, each a line with a number and as many lines of items */
 
+/* Most digits that 64 bits have. */
+#define N_HEX_MAX 16
+#define N_DECIMAL_MAX 20
+
+/* One digit or more, not more than 64 bits may have. */
+static bool skip_digits(const uint8_t **pos, const uint8_t *end, size_t n_max, bool is_hex)
+{
+	const uint8_t *c = *pos;
+
+	while (c < end && ((*c >= '0' && *c <= '9') || (is_hex && *c >= 'a' && *c <= 'f')))
+		c++;
+	if (c == *pos || (size_t)(c - *pos) > n_max)
+		return false;
+	*pos = c;
+	return true;
+}
+
+static bool skip_text(const uint8_t **pos, const uint8_t *end, const char *text)
+{
+	size_t n = strlen(text);
+
+	if ((size_t)(end - *pos) < n || memcmp(*pos, text, n) != 0)
+		return false;
+	*pos += n;
+	return true;
+}
+
 /* The bytes that an item has, with its separator: "-", or "->". */
 static bool is_item(const uint8_t *line, const uint8_t *end, const char *separator)
 {
-	size_t n_separator = strlen(separator);
-	const uint8_t *at = memchr(line, '-', (size_t)(end - line));
-	const uint8_t *colon = memchr(line, ':', (size_t)(end - line));
-
-	if (!at || !colon || at == line || colon + 1 >= end || colon <= at + n_separator ||
-	    memcmp(at, separator, n_separator) != 0)
-		return false;
-	for (const uint8_t *c = line; c < end; c++) {
-		bool is_digit = *c >= '0' && *c <= '9';
-		bool is_hex = is_digit || (*c >= 'a' && *c <= 'f');
-		bool is_separator = c >= at && c < at + n_separator;
-
-		if (c == colon || is_separator)
-			continue;
-		if (c > colon ? !is_digit : !is_hex)
-			return false;
-	}
-	return true;
+	return skip_digits(&line, end, N_HEX_MAX, true) && skip_text(&line, end, separator) &&
+	       skip_digits(&line, end, N_HEX_MAX, true) && skip_text(&line, end, ":") &&
+	       skip_digits(&line, end, N_DECIMAL_MAX, false) && line == end;
 }
 
 /* The next line; false: there is none that ends. */
