@@ -83,7 +83,7 @@ static int encode_manifest(struct daemon *d, const struct edition *edition,
 		.source = d->host->source_name,
 		.kernel = &d->host->identity,
 		.vmlinux = vmlinux_path(&p->search),
-		.begin_usec = tally_began_usec(d->tally, p->part),
+		.begin_usec = p->began_usec,
 		.end_usec = p->end_realtime_ns / NS_PER_USEC,
 		.is_accumulated = p->part == TALLY_TOTAL,
 		.mode = d->host->mode,
@@ -91,7 +91,7 @@ static int encode_manifest(struct daemon *d, const struct edition *edition,
 		.n_events = list_events(d, events),
 		.n_cpus = cpus_count(sampler_open_cpus(d->sampler)),
 		.sums = &p->sums,
-		.counters = counters_totals(tally_part(d->tally, p->part)),
+		.counters = &p->totals,
 		.weight_sum = (double)p->sums.conservation.n_used,
 		.effective_samples = (double)p->sums.conservation.n_used,
 		.facts = &edition->facts,
@@ -149,9 +149,23 @@ static int add_files(struct daemon *d, const struct edition *edition, struct sto
 	return r;
 }
 
-int edition_write(struct daemon *d, struct publication_last *ret_last, struct problem *problem)
+static int write_entry(struct daemon *d, const struct edition *edition, struct store_entry *entry,
+		       struct store_result *ret_result, struct problem *problem)
 {
+	int r = add_files(d, edition, entry, problem);
+
+	if (r < 0) {
+		store_abort(entry);
+		return r;
+	}
+	return store_commit(entry, ret_result, problem);
+}
+
+int edition_write(void *context, struct worker_out *out, struct problem *problem)
+{
+	struct daemon *d = context;
 	struct publication *p = &d->publication;
+	struct edition_written written = { 0 };
 	struct edition edition = { 0 };
 	struct store_entry *entry;
 	struct store_result result;
@@ -161,20 +175,27 @@ int edition_write(struct daemon *d, struct publication_last *ret_last, struct pr
 	if (r < 0)
 		return r;
 	build_id_to_hex(&d->host->identity.build_id, hex);
-	r = store_begin(p->store, hex[0] ? hex : "unknown", p->end_realtime_ns / NS_PER_S, &entry,
-			problem);
+	r = store_begin(p->store, hex, p->end_realtime_ns / NS_PER_S, &entry, problem);
+	if (r == 0)
+		r = write_entry(d, &edition, entry, &result, problem);
 	if (r < 0)
 		return r;
-	r = add_files(d, &edition, entry, problem);
-	if (r < 0) {
-		store_abort(entry);
-		return r;
-	}
-	r = store_commit(entry, &result, problem);
-	if (r < 0)
-		return r;
-	snprintf(ret_last->path, sizeof(ret_last->path), "%s/%s.%s", hex, result.stamp,
+	snprintf(written.path, sizeof(written.path), "%s/%s.%s", hex, result.stamp,
 		 edition.profile ? "afdo" : "unsym");
-	ret_last->facts = edition.facts;
-	return 0;
+	written.facts = edition.facts;
+	return worker_out_put(out, 0, &written, sizeof(written));
+}
+
+int edition_read_written(const struct worker_result *result, struct edition_written *ret_written,
+			 struct problem *problem)
+{
+	const struct worker_section *section = worker_result_find(result, 0);
+
+	if (!section || section->n_bytes != sizeof(*ret_written))
+		return problem_set(problem, -EBADMSG,
+				   "writer: its result is not what it should be");
+	memcpy(ret_written, section->bytes, sizeof(*ret_written));
+	ret_written->path[sizeof(ret_written->path) - 1] = '\0';
+	return profile_facts_read(&ret_written->facts, sizeof(ret_written->facts),
+				  &ret_written->facts, problem);
 }

@@ -7,11 +7,22 @@
  */
 
 #include "base/macros.h"
+#include "process/worker.h"
+#include "profile/facts.h"
 
-struct daemon;
 struct problem;
-struct publication_last;
 
-/* Fills in path and facts. 0; -errno and a sentence: then no file is there. */
-must_check int edition_write(struct daemon *daemon, struct publication_last *ret_last,
-			     struct problem *problem);
+/* What the writer tells of it. */
+struct edition_written {
+	char path[256]; /* of the profile, below the directory */
+	struct profile_facts facts;
+};
+
+/*
+ * A worker_job of the writer, whose context is the daemon as it was at the fork. -errno and a
+ * sentence: then no file is there.
+ */
+int edition_write(void *context, struct worker_out *out, struct problem *problem);
+/* In the daemon, from the writer's result. 0; -EBADMSG and a sentence. */
+must_check int edition_read_written(const struct worker_result *result,
+				    struct edition_written *ret_written, struct problem *problem);

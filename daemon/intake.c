@@ -6,10 +6,6 @@
 #include "collect/record.h"
 #include "kernel/map.h"
 
-/* until aggregate has it */
-__attribute__((weak)) void counters_add_ip(struct counters *counters, uint64_t window_ip,
-					   uint64_t ip, uint64_t weight);
-
 uint64_t intake_window_ip(const struct kernel_text *text)
 {
 	return text->text_ip - MAP_WINDOW_BELOW_BYTES;

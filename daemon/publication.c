@@ -66,12 +66,14 @@ static void release(struct daemon *d)
 	d->publication.is_held = false;
 }
 
-static void end_worker(struct publication *p)
+static void end_children(struct publication *p)
 {
 	p->worker_source = sd_event_source_disable_unref(p->worker_source);
+	p->writer_source = sd_event_source_disable_unref(p->writer_source);
 	p->deadline_source = sd_event_source_disable_unref(p->deadline_source);
 	worker_free(p->worker);
-	p->worker = NULL;
+	worker_free(p->writer);
+	p->worker = p->writer = NULL;
 	worker_end_deinit(&p->end);
 	p->end = (struct worker_end){ 0 };
 	vmlinux_search_deinit(&p->search);
@@ -90,7 +92,7 @@ static void fail(struct daemon *d, const char *what, const struct problem *probl
 	log_event(d->log, LOG_PUBLISH_FAILED, LOG_TEXT("what", what),
 		  LOG_TEXT("reason", problem->text));
 	release(d);
-	end_worker(p);
+	end_children(p);
 	go_on(d, PUBLICATION_CLEARING);
 }
 
@@ -138,7 +140,6 @@ static void on_worker_ended(struct daemon *d)
 		return;
 	p->worker_source = sd_event_source_disable_unref(p->worker_source);
 	p->deadline_source = sd_event_source_disable_unref(p->deadline_source);
-	release(d);
 	p->worker_cpu_ns += p->end.cpu_ns;
 	p->last.cpu_ns = p->end.cpu_ns;
 	p->last.worker_rss_bytes = p->end.rss_bytes_max;
@@ -170,17 +171,19 @@ static int on_worker(sd_event_source *source, int fd, uint32_t events, void *use
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct daemon *d = userdata;
+	struct publication *p = &d->publication;
 
 	(void)source, (void)usec;
-	worker_kill(d->publication.worker, WORKER_DEADLINE);
+	worker_kill(p->writer ? p->writer : p->worker, WORKER_DEADLINE);
 	return 0;
 }
 
-static int watch_worker(struct daemon *d)
+/* A child that has ended is told by its descriptor, one that does not end by the timer. */
+static int watch_child(struct daemon *d, struct worker *child, sd_event_source **source,
+		       sd_event_io_handler_t handler)
 {
 	struct publication *p = &d->publication;
-	int r = sd_event_add_io(d->event, &p->worker_source, worker_pid_fd(p->worker), EPOLLIN,
-				on_worker, d);
+	int r = sd_event_add_io(d->event, source, worker_pid_fd(child), EPOLLIN, handler, d);
 
 	if (r >= 0)
 		r = sd_event_add_time_relative(d->event, &p->deadline_source, CLOCK_MONOTONIC,
@@ -203,6 +206,8 @@ static int start_worker(struct daemon *d, struct problem *problem)
 	tally_hold(d->tally);
 	p->is_held = true;
 	p->sums = tally_sums(d->tally, p->part);
+	p->totals = *counters_totals(tally_part(d->tally, p->part));
+	p->began_usec = tally_began_usec(d->tally, p->part);
 	p->job = (struct job){
 		.view = tally_view(d->tally, p->part),
 		.vmlinux_fd = p->search.fd,
@@ -215,7 +220,7 @@ static int start_worker(struct daemon *d, struct problem *problem)
 		keep[config.n_keep_fds++] = p->search.fd;
 	r = worker_start(&config, job_run, &p->job, &p->worker, problem);
 	if (r == 0)
-		r = watch_worker(d);
+		r = watch_child(d, p->worker, &p->worker_source, on_worker);
 	return r;
 }
 
@@ -262,34 +267,76 @@ static void merge(struct daemon *d)
 
 /* writing */
 
-static void write_files(struct daemon *d)
+static void log_published(struct daemon *d)
+{
+	const struct publication *p = &d->publication;
+	const struct publication_last *last = &p->last;
+
+	log_event(d->log, LOG_PUBLISHED, LOG_TEXT("file", last->path),
+		  LOG_TEXT("because", publication_reason_name(p->reason)),
+		  LOG_TEXT("verdict", verdict_name((enum verdict)last->facts.verdict)),
+		  LOG_TEXT("reason", last->facts.reason),
+		  LOG_U64("samples", p->sums.conservation.n_used),
+		  LOG_SECONDS("took", last->wall_ns));
+}
+
+static void on_written(struct daemon *d, const struct edition_written *written)
 {
 	struct publication *p = &d->publication;
-	struct problem problem = { "" };
-	struct publication_last last = p->last;
-	int r = edition_write(d, &last, &problem);
 
-	if (r < 0) {
-		fail(d, "write", &problem);
-		return;
-	}
-	last.is_ok = true;
-	last.realtime_ns = p->end_realtime_ns;
-	last.problem = (struct problem){ "" };
-	last.wall_ns = clock_monotonic_ns() - p->began_ns;
-	p->last = last;
+	p->last.is_ok = true;
+	p->last.realtime_ns = p->end_realtime_ns;
+	p->last.problem = (struct problem){ "" };
+	p->last.facts = written->facts;
+	memcpy(p->last.path, written->path, sizeof(p->last.path));
+	p->last.wall_ns = clock_monotonic_ns() - p->began_ns;
 	p->n_published++;
-	log_event(d->log, LOG_PUBLISHED, LOG_TEXT("file", last.path),
-		  LOG_TEXT("because", publication_reason_name(p->reason)),
-		  LOG_TEXT("verdict", verdict_name((enum verdict)last.facts.verdict)),
-		  LOG_TEXT("reason", last.facts.reason),
-		  LOG_U64("samples", p->sums.conservation.n_used),
-		  LOG_SECONDS("took", last.wall_ns));
+	log_published(d);
 	if (p->is_total_full || p->part == TALLY_CLOSED)
 		tally_discard(d->tally, p->part);
 	p->is_total_full = false;
-	end_worker(p);
+	release(d);
+	end_children(p);
 	go_on(d, PUBLICATION_CLEARING);
+}
+
+static int on_writer(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct daemon *d = userdata;
+	struct worker_end end = { 0 };
+	struct problem problem = { "" };
+	struct edition_written written;
+	int r = worker_finish(d->publication.writer, &end, &problem);
+
+	(void)source, (void)fd, (void)events;
+	d->pass_name = "writer";
+	if (r == WORKER_E_RUNNING)
+		return 0;
+	if (r == 0)
+		d->publication.worker_cpu_ns += end.cpu_ns;
+	if (r == 0 && end.outcome != WORKER_DONE)
+		r = problem_set(&problem, -EIO, "%s", end.reason.text);
+	if (r == 0)
+		r = edition_read_written(&end.result, &written, &problem);
+	worker_end_deinit(&end);
+	if (r == 0)
+		on_written(d, &written);
+	else
+		fail(d, "write", &problem);
+	return 0;
+}
+
+static void write_files(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+	struct worker_config config = { .is_own_work = true, .result_bytes = 65536 };
+	struct problem problem = { "" };
+	int r = worker_start(&config, edition_write, d, &p->writer, &problem);
+
+	if (r == 0)
+		r = watch_child(d, p->writer, &p->writer_source, on_writer);
+	if (r < 0)
+		fail(d, "write", &problem);
 }
 
 static void clear(struct daemon *d)
@@ -399,7 +446,7 @@ void publication_deinit(struct daemon *d)
 	struct publication *p = &d->publication;
 
 	sd_event_source_disable_unref(p->work_source);
-	end_worker(p);
+	end_children(p);
 	release(d);
 	store_free(p->store);
 }

@@ -7,6 +7,9 @@
  *
  *	idle → merging → working → writing → clearing → idle
  *
+ * Working and writing are done by children: the worker, which reads foreign files and may do
+ * nothing else, and the writer, which waits for the disk.
+ *
  * A step that fails ends the chain with a log line; counts stay where they are, and the next
  * interval tries again.
  */
@@ -63,11 +66,14 @@ struct publication {
 	struct vmlinux_search search;
 	struct worker *worker; /* owned */
 	struct worker_end end; /* of the worker: the bytes to be written */
-	sd_event_source *work_source, *worker_source, *deadline_source;
+	struct worker *writer; /* owned */
+	sd_event_source *work_source, *worker_source, *writer_source, *deadline_source;
 	uint64_t began_ns;	  /* CLOCK_MONOTONIC, of the chain */
 	uint64_t end_realtime_ns; /* of the interval */
-	struct tally_sums sums;	  /* of what is published */
-	uint64_t interval_began_usec;
+	/* of the part that is published: children do not see the tally */
+	struct tally_sums sums;
+	struct counters_totals totals;
+	uint64_t began_usec; /* CLOCK_REALTIME */
 	uint64_t n_published, n_failed, n_skipped;
 	uint64_t worker_cpu_ns; /* of all workers */
 	struct publication_last last;

@@ -15,6 +15,7 @@
  * checked before it is used (worker_result.h).
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -45,6 +46,12 @@ struct worker_config {
 	unsigned int cpu_s_max; /* seconds of CPU time; 0: no limit */
 	const int *keep_fds;	/* open in the worker under the same numbers; borrowed */
 	size_t n_keep_fds;	/* at most WORKER_KEEP_MAX */
+	/*
+	 * The job is the daemon's own work, put aside because it waits (fsync(2)), and reads
+	 * nothing foreign: it keeps all descriptors and priorities, and may write files as the
+	 * daemon may.
+	 */
+	bool is_own_work;
 };
 
 enum worker_outcome {

@@ -129,7 +129,7 @@ static int limit_all(const struct worker_config *config)
 	int r = limit_memory(config);
 
 	(void)signal(SIGXFSZ, SIG_IGN);
-	if (r == 0)
+	if (r == 0 && !config->is_own_work)
 		r = limit(RLIMIT_FSIZE, file_bytes, file_bytes);
 	if (r == 0)
 		r = limit(RLIMIT_CORE, 0, 0);
@@ -153,10 +153,12 @@ static int prepare(const struct worker_config *config, int result_fd, pid_t pare
 	int r;
 
 	(void)prctl(PR_SET_NAME, "autofdod-worker", 0, 0, 0);
-	*ret_without = step_back();
-	r = close_others(config, result_fd, problem);
-	if (r < 0)
-		return r;
+	if (!config->is_own_work) {
+		*ret_without = step_back();
+		r = close_others(config, result_fd, problem);
+		if (r < 0)
+			return r;
+	}
 	r = limit_all(config);
 	if (r < 0)
 		return problem_set(problem, r, "worker: set its limits: %s", strerror(-r));
@@ -166,7 +168,7 @@ static int prepare(const struct worker_config *config, int result_fd, pid_t pare
 	r = child_follow_parent(parent_pid);
 	if (r < 0)
 		return problem_set(problem, r, "worker: follow its parent: %s", strerror(-r));
-	return filter_load(FILTER_WORKER, NULL, 0, problem);
+	return config->is_own_work ? 0 : filter_load(FILTER_WORKER, NULL, 0, problem);
 }
 
 static int run(worker_job job, void *context, struct worker_out *out, struct problem *problem)
