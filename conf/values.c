@@ -7,13 +7,13 @@
 #include "values.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include "base/problem.h"
 
-#define N_DIGITS_MAX 18 /* fit into 64 bits, and so does 10^18 */
+#define SHARE_DECIMALS_MAX 9 /* of a percentage: more are lost in a double */
+#define N_DIGITS_MAX 18	     /* fit into 64 bits, and so does 10^18 */
 
 /* digits / 10^n_decimals */
 struct decimal {
@@ -236,7 +236,7 @@ int conf_parse_time(const char *text, struct conf_range range, uint64_t *ret_ns,
 	return 0;
 }
 
-/* value <= or >= ppm millionths, without rounding; n_decimals <= N_DIGITS_MAX. */
+/* value <= or >= ppm millionths, without rounding; n_decimals <= SHARE_DECIMALS_MAX. */
 static bool is_share_within(struct decimal percent, struct conf_range ppm)
 {
 	__uint128_t scaled = (__uint128_t)percent.digits * 10000;
@@ -255,9 +255,11 @@ int conf_parse_share(const char *text, struct conf_range range_ppm, double *ret_
 	const char *end = read_decimal(text, false, &d);
 	double divisor = 100;
 
-	if (!end || strcmp(end, "%") != 0)
+	if (!end || strcmp(end, "%") != 0 || d.n_decimals > SHARE_DECIMALS_MAX)
 		return problem_set(problem, -EINVAL,
-				   QUOTED " is not a percentage, such as 0.1%% or 30%%", text);
+				   QUOTED " is not a percentage, such as 0.1%% or 30%%, of at most "
+					  "%d decimals",
+				   text, SHARE_DECIMALS_MAX);
 	if (!is_share_within(d, range_ppm))
 		return problem_set(problem, -EINVAL, QUOTED " is not a percentage from %s to %s",
 				   text, conf_format_share((double)range_ppm.min / 1e6, min),
@@ -325,17 +327,15 @@ const char *conf_format_time(uint64_t ns, char text[CONF_VALUE_SIZE])
 	return n ? text : strcpy(text, "0s");
 }
 
-/* The fewest digits that are read back as the same number. */
+/* Exact to the last decimal that can be read; without zeros at the end. */
 const char *conf_format_share(double share, char text[CONF_VALUE_SIZE])
 {
-	struct conf_range all = { 0, UINT64_MAX };
-	double again;
+	int n = snprintf(text, CONF_VALUE_SIZE - 1, "%.*f", SHARE_DECIMALS_MAX, share * 100);
 
-	for (int n_decimals = 0; n_decimals <= 15; n_decimals++) {
-		snprintf(text, CONF_VALUE_SIZE, "%.*f%%", n_decimals, share * 100);
-		if (conf_parse_share(text, all, &again, NULL) == 0 &&
-		    fabs(again - share) <= fabs(share) * 1e-15)
-			break;
-	}
-	return text;
+	if (n < 0 || (size_t)n >= CONF_VALUE_SIZE - 1)
+		return strcpy(text, "?");
+	while (text[n - 1] == '0')
+		n--;
+	n -= text[n - 1] == '.';
+	return strcpy(text + n, "%") - n;
 }

@@ -41,7 +41,8 @@ must_check int conf_parse_size(const char *text, struct conf_range range, uint64
  */
 must_check int conf_parse_time(const char *text, struct conf_range range_ns, uint64_t *ret_ns,
 			       struct problem *problem);
-/* "0.1%" is 0.001; the sign is needed. The range is in millionths: 1000000 is 100%. */
+/* "0.1%" is 0.001; the sign is needed, there are at most 9 decimals. The range is in millionths:
+ * 1000000 is 100%. */
 must_check int conf_parse_share(const char *text, struct conf_range range_ppm, double *ret_share,
 				struct problem *problem);
 /* One of n names; its index. */
