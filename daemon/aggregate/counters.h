@@ -3,7 +3,8 @@
 
 /*
  * The two tables that branch stacks are counted into: (from, to) -> count of branches and
- * (start, end) -> count of the fall-through ranges between neighbouring branches.
+ * (start, end) -> count of the fall-through ranges between neighbouring branches. A sample without
+ * a stack is counted as the range of the one instruction that was found running: a weaker profile.
  *
  * Addresses are offsets of 32 bits into a window of 4 GiB of run-time addresses that begins 2 GiB
  * below the image, so offset 0 is never code. Any address outside the window is *external* and
@@ -80,11 +81,20 @@ enum cut {
 	N_CUT,
 };
 
+/* Why an instruction pointer was not counted. */
+enum ip_removed {
+	IP_REMOVED_EXTERNAL,   /* outside the window, or not good as a target */
+	IP_REMOVED_TABLE_FULL, /* as above */
+	IP_REMOVED_OVERFLOW,
+	N_IP_REMOVED,
+};
+
 /*
  * Nothing is unaccounted for:
  *   n_stacks  == n_empty_stacks + n_void_stacks + n_cut[CUT_NEWEST]
  *   n_entries == n_kept + sum of n_removed
- *   n_kept    == n_pairs + sum of n_cut
+ *   n_ips     == n_kept_ips + sum of n_ip_removed
+ *   n_kept + n_kept_ips == n_pairs + sum of n_cut
  * and of the tables' counts
  *   kept_weight == sum over edges with a good half,  pairs_weight == sum over pairs.
  */
@@ -99,7 +109,10 @@ struct counters_totals {
 	uint64_t n_cut[N_CUT];
 	uint64_t kept_weight;  /* kept entries times the weight of their stack */
 	uint64_t pairs_weight; /* pairs, likewise */
-	uint64_t added_weight; /* all entries, likewise, except REMOVED_OVERFLOW */
+	uint64_t n_ips;	       /* samples without a stack */
+	uint64_t n_kept_ips;   /* a pair each: the instruction and itself */
+	uint64_t n_ip_removed[N_IP_REMOVED];
+	uint64_t added_weight; /* all entries and ips, likewise, but those that would overflow */
 };
 
 struct counters_fill {
@@ -127,6 +140,12 @@ DEFINE_CLEANUP(struct counters, counters, counters_free)
  */
 void counters_add_stack(struct counters *counters, uint64_t window_ip,
 			const struct branch_entry *entries, size_t n_entries, uint64_t weight);
+
+/*
+ * Counts the instruction at ip, weight times, as a pair of itself and itself. The classifier is
+ * asked for it each time, as for an edge from there to there; it must be good as a target.
+ */
+void counters_add_ip(struct counters *counters, uint64_t window_ip, uint64_t ip, uint64_t weight);
 
 /* True if a table is 3/4 full: time to take a snapshot and reset. */
 bool counters_is_nearly_full(const struct counters *counters);

@@ -352,3 +352,52 @@ void counters_add_stack(struct counters *counters, uint64_t window_ip,
 	total_stack(totals, &walk);
 	block_end(block);
 }
+
+/* There is no slot for what it is, as there is for an edge: the classifier is asked each time. */
+static bool is_good_ip(const struct counters *counters, uint32_t off)
+{
+	return off != OFF_EXTERNAL && (counters->classify(counters->context, off, off) & TO_GOOD);
+}
+
+/* Counts it; false: it is not of use, and *ret_why is set. */
+static bool count_ip(struct counters *counters, uint32_t off, uint64_t weight,
+		     enum ip_removed *ret_why)
+{
+	struct slot *slot;
+
+	*ret_why = IP_REMOVED_EXTERNAL;
+	if (!is_good_ip(counters, off))
+		return false;
+	slot = find_range(counters, key_of(off, off));
+	*ret_why = IP_REMOVED_TABLE_FULL;
+	if (!slot)
+		return false;
+	slot->value += weight;
+	return true;
+}
+
+void counters_add_ip(struct counters *counters, uint64_t window_ip, uint64_t ip, uint64_t weight)
+{
+	struct block *block = counters->block;
+	struct counters_totals *totals = &block->totals;
+	enum ip_removed why = IP_REMOVED_OVERFLOW;
+
+	block->stack = (struct stack_task){
+		.n_entries = 1,
+		.weight = weight,
+		.n_pairs = totals->n_pairs,
+		.pairs_weight = totals->pairs_weight,
+	};
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	block_begin(block, TASK_IP);
+	if (likely(take_weight(totals, weight, 1)) &&
+	    likely(count_ip(counters, window_off(window_at(window_ip), ip), weight, &why))) {
+		totals->n_kept_ips++;
+		totals->n_pairs++;
+		totals->pairs_weight += weight;
+	} else {
+		totals->n_ip_removed[why]++;
+	}
+	totals->n_ips++;
+	block_end(block);
+}

@@ -15,12 +15,13 @@
 
 #define HEADER_BYTES 4096u
 #define BLOCK_MAGIC 0x746e756f43644641ull /* "AFdCount" */
-#define BLOCK_VERSION 3u		  /* of everything in the block, totals included */
+#define BLOCK_VERSION 4u		  /* of everything in the block, totals included */
 
 /* What a block was in the middle of when its process died. */
 enum block_task {
 	TASK_NONE,
 	TASK_STACK, /* may be settled: see counters_repair.c */
+	TASK_IP,    /* likewise */
 	TASK_RESET, /* is to be done again */
 	TASK_MERGE, /* cannot be settled */
 	/* of a move, see counters_move.h; of its destination, but for TASK_MOVE_OUT */
@@ -37,7 +38,9 @@ enum block_role {
 	ROLE_TOTAL,
 };
 
-/* A stack that is being counted, and what total_stack() is to change in several steps. */
+/*
+ * A stack, or an ip, that is being counted, and what total_stack() is to change in several steps.
+ */
 struct stack_task {
 	uint64_t n_entries, weight;
 	uint64_t n_pairs, pairs_weight; /* of the totals, before the stack */

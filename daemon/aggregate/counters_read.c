@@ -170,8 +170,10 @@ static const char *find_unbalanced(const struct counters_totals *totals)
 		return "stacks are not empty, void and begun ones";
 	if (totals->n_entries != totals->n_kept + sum_of(totals->n_removed, N_REMOVED))
 		return "entries are not kept and removed ones";
-	if (totals->n_kept != totals->n_pairs + sum_of(totals->n_cut, N_CUT))
-		return "kept entries are not pairs and cuts";
+	if (totals->n_ips != totals->n_kept_ips + sum_of(totals->n_ip_removed, N_IP_REMOVED))
+		return "addresses are not kept and removed ones";
+	if (totals->n_kept + totals->n_kept_ips != totals->n_pairs + sum_of(totals->n_cut, N_CUT))
+		return "kept entries and addresses are not pairs and cuts";
 	if (totals->added_weight > COUNT_MAX)
 		return "more was added than a count can hold";
 	return NULL;

@@ -8,7 +8,7 @@
  *
  *   pairs_weight  what the range table counts
  *   n_pairs       as before the stack, and one for each weight that the range table has more
- *   n_kept        n_pairs and the cuts
+ *   n_kept        n_pairs and the cuts, without n_kept_ips
  *   kept_weight   what the edge table counts of kept edges
  *   n_entries     n_kept and the removed ones
  *   n_stacks      empty, void and begun ones
@@ -17,8 +17,9 @@
  * the number of entries. And a key whose slot was being written gets its class anew, or goes: then
  * the slot is empty still.
  *
- * A reset is done again. A merge cannot be settled: the source is not here. A move can, as far as
- * this side of it goes; who has both sides does that first. A note is written whole or not.
+ * An instruction pointer is the same with one pair and no entry. A reset is done again. A merge
+ * cannot be settled: the source is not here. A move can, as far as this side of it goes; who has
+ * both sides does that first. A note is written whole or not.
  */
 #include "counters.h"
 
@@ -78,11 +79,30 @@ static int repair_stack(struct counters *counters, const char **ret_what)
 	block->n_ranges = ranges.n_used;
 	totals->pairs_weight = ranges.counted;
 	totals->n_pairs = block->stack.n_pairs + n_pairs;
-	totals->n_kept = totals->n_pairs + sum_of(totals->n_cut, N_CUT);
+	totals->n_kept = totals->n_pairs + sum_of(totals->n_cut, N_CUT) - totals->n_kept_ips;
 	totals->kept_weight = edges.kept;
 	totals->n_entries = totals->n_kept + sum_of(totals->n_removed, N_REMOVED);
 	totals->n_stacks =
 		totals->n_empty_stacks + totals->n_void_stacks + totals->n_cut[CUT_NEWEST];
+	return 0;
+}
+
+static int repair_ip(struct counters *counters, const char **ret_what)
+{
+	struct block *block = counters->block;
+	struct counters_totals *totals = &block->totals;
+	struct table_audit ranges = table_audit(&counters->ranges);
+	uint64_t n_pairs;
+
+	if (!is_step(&block->stack, block->stack.pairs_weight, ranges.counted, &n_pairs)) {
+		*ret_what = "cut short in an address, but more than that is missing";
+		return -EBADMSG;
+	}
+	block->n_ranges = ranges.n_used;
+	totals->pairs_weight = ranges.counted;
+	totals->n_pairs = block->stack.n_pairs + n_pairs;
+	totals->n_kept_ips = totals->n_pairs + sum_of(totals->n_cut, N_CUT) - totals->n_kept;
+	totals->n_ips = totals->n_kept_ips + sum_of(totals->n_ip_removed, N_IP_REMOVED);
 	return 0;
 }
 
@@ -105,6 +125,9 @@ int counters_repair(struct counters *counters, const char **ret_what)
 		return 0;
 	case TASK_STACK:
 		r = repair_stack(counters, ret_what);
+		break;
+	case TASK_IP:
+		r = repair_ip(counters, ret_what);
 		break;
 	case TASK_RESET:
 		counters_reset(counters);

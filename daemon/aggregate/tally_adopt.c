@@ -147,6 +147,8 @@ static const char *task_name(uint64_t task)
 		break;
 	case TASK_STACK:
 		return "counted a stack";
+	case TASK_IP:
+		return "counted an address";
 	case TASK_RESET:
 		return "cleared it";
 	case TASK_MERGE:

@@ -95,6 +95,13 @@ static void clear_closed(struct tally *tally)
 	tally->is_filled = false;
 }
 
+static bool has_samples(const struct counters *counters)
+{
+	const struct counters_totals *totals = &counters->block->totals;
+
+	return totals->n_stacks > 0 || totals->n_ips > 0;
+}
+
 static int merge_some_keys(struct tally *tally, struct counters *total, struct counters *closed,
 			   size_t n_slots)
 {
@@ -110,7 +117,7 @@ static int merge_some_keys(struct tally *tally, struct counters *total, struct c
 	tally->cursor = tally_merge_start(closed);
 	/* an empty one has room for sound tables: see counters_move.c */
 	if (r == MOVE_E_FULL)
-		return total->block->totals.n_stacks ? TALLY_E_FULL : -EBADMSG;
+		return has_samples(total) ? TALLY_E_FULL : -EBADMSG;
 	move_begin(total, closed);
 	tally->phase = MERGE_COUNTS;
 	return TALLY_E_MORE;
@@ -191,7 +198,7 @@ void tally_discard(struct tally *tally, enum tally_part part)
 		return;
 	discarded->is_doomed = true;
 	/* keys of closed may be all that is in total */
-	if (tally->total.counters && !tally->total.counters->block->totals.n_stacks)
+	if (tally->total.counters && !has_samples(tally->total.counters))
 		tally->total.is_doomed = true;
 	if (part == TALLY_TOTAL)
 		tally->cursor = tally_merge_start(tally_part(tally, TALLY_CLOSED));

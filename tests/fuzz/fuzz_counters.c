@@ -46,6 +46,8 @@ static void add_stacks(struct counters *counters, size_t n)
 			(struct branch_entry){ WINDOW_IP + v % 64, WINDOW_IP + v / 64 % 64, 0 };
 		if (i % 4 == 3)
 			counters_add_stack(counters, WINDOW_IP, entries, 4, 1 + v % 2);
+		if (i % 5 == 4)
+			counters_add_ip(counters, WINDOW_IP, WINDOW_IP + v % 128, 1 + v % 2);
 	}
 }
 

@@ -290,6 +290,9 @@ static void assert_same_totals(const struct counters_totals *a, const struct cou
 	assert_memory_equal(a->n_removed, b->n_removed, sizeof(a->n_removed));
 	assert_int_equal(a->n_pairs, b->n_pairs);
 	assert_memory_equal(a->n_cut, b->n_cut, sizeof(a->n_cut));
+	assert_int_equal(a->n_ips, b->n_ips);
+	assert_int_equal(a->n_kept_ips, b->n_kept_ips);
+	assert_memory_equal(a->n_ip_removed, b->n_ip_removed, sizeof(a->n_ip_removed));
 }
 
 static void compare_with_model(enum chain_rule chain, uint64_t seed)
@@ -587,6 +590,8 @@ static void test_counters_merge_equals_counting_together(void **state)
 
 		counters_add_stack(together, WINDOW_IP, entries, n, 2);
 		counters_add_stack(parts[i % 2], WINDOW_IP, entries, n, 2);
+		counters_add_ip(together, WINDOW_IP, entries[0].to_ip, 3);
+		counters_add_ip(parts[i % 2], WINDOW_IP, entries[0].to_ip, 3);
 	}
 	assert_int_equal(counters_merge(parts[0], parts[1]), 0);
 	assert_balanced(parts[0]);
@@ -595,6 +600,70 @@ static void test_counters_merge_equals_counting_together(void **state)
 	counters_free(together);
 	counters_free(parts[0]);
 	counters_free(parts[1]);
+}
+
+static void test_counters_address_is_a_range_of_one_instruction(void **state)
+{
+	const uint64_t text_ip = WINDOW_IP + 0x80000000u;
+	struct counters *counters = new_counters(64, CHAIN_CUT, answer_text, NULL);
+	const struct counters_totals *totals = counters_totals(counters);
+	struct branch_counts counts;
+
+	counters_add_ip(counters, WINDOW_IP, text_ip + 16, 5);
+	counters_add_ip(counters, WINDOW_IP, text_ip + 16, 7);
+	counters_add_ip(counters, WINDOW_IP, text_ip, 1);
+	/* not text, in no window, user's, none at all */
+	counters_add_ip(counters, WINDOW_IP, WINDOW_IP + TEXT_END_OFF, 1);
+	counters_add_ip(counters, WINDOW_IP, WINDOW_IP - 1, 1);
+	counters_add_ip(counters, WINDOW_IP, 0x401000, 1);
+	counters_add_ip(counters, WINDOW_IP, WINDOW_IP, 1);
+	assert_balanced(counters);
+	assert_int_equal(totals->n_ips, 7);
+	assert_int_equal(totals->n_kept_ips, 3);
+	assert_int_equal(totals->n_ip_removed[IP_REMOVED_EXTERNAL], 4);
+	assert_int_equal(totals->n_pairs, 3);
+	assert_int_equal(totals->pairs_weight, 13);
+	assert_int_equal(totals->n_stacks + totals->n_entries, 0);
+	assert_int_equal(counters_snapshot(counters, WINDOW_VADDR, &counts), 0);
+	assert_int_equal(counts.n_branches, 0);
+	assert_int_equal(counts.n_ranges, 2);
+	assert_int_equal(counts.ranges[1].start_vaddr, WINDOW_VADDR + 0x80000010u);
+	assert_int_equal(counts.ranges[1].end_vaddr, WINDOW_VADDR + 0x80000010u);
+	assert_int_equal(counts.ranges[1].n, 12);
+	branch_counts_deinit(&counts);
+	counters_free(counters);
+}
+
+static void test_counters_addresses_without_room_are_counted_as_such(void **state)
+{
+	struct counters *counters = new_counters(64, CHAIN_CUT, answer_good, NULL);
+	const struct counters_totals *totals = counters_totals(counters);
+
+	for (uint64_t i = 1; i <= 200; i++)
+		counters_add_ip(counters, WINDOW_IP, WINDOW_IP + i, 1);
+	assert_balanced(counters);
+	assert_true(counters_is_nearly_full(counters));
+	assert_int_equal(totals->n_ips, 200);
+	assert_int_equal(totals->n_kept_ips, counters_fill(counters).n_ranges);
+	assert_in_range(totals->n_ip_removed[IP_REMOVED_TABLE_FULL], 200 - 63, 200 - 32);
+	/* what is there is counted on */
+	counters_add_ip(counters, WINDOW_IP, WINDOW_IP + 1, 1);
+	assert_int_equal(totals->n_kept_ips, counters_fill(counters).n_ranges + 1);
+	counters_free(counters);
+}
+
+static void test_counters_address_that_would_overflow_is_refused(void **state)
+{
+	struct counters *counters = new_counters(64, CHAIN_CUT, answer_good, NULL);
+	const struct counters_totals *totals = counters_totals(counters);
+	const uint64_t count_max = (1ull << 62) - 1;
+
+	counters_add_ip(counters, WINDOW_IP, WINDOW_IP + 1, count_max);
+	counters_add_ip(counters, WINDOW_IP, WINDOW_IP + 1, 1);
+	assert_balanced(counters);
+	assert_int_equal(totals->pairs_weight, count_max);
+	assert_int_equal(totals->n_ip_removed[IP_REMOVED_OVERFLOW], 1);
+	counters_free(counters);
 }
 
 static void test_counters_merge_without_room_adds_nothing(void **state)
@@ -671,6 +740,9 @@ int main(void)
 		cmocka_unit_test(test_counters_repeated_long_loop_is_one_branch),
 		cmocka_unit_test(test_counters_flags_remove_only_under_the_cut_rule),
 		cmocka_unit_test(test_counters_weight_that_would_overflow_is_refused),
+		cmocka_unit_test(test_counters_address_is_a_range_of_one_instruction),
+		cmocka_unit_test(test_counters_addresses_without_room_are_counted_as_such),
+		cmocka_unit_test(test_counters_address_that_would_overflow_is_refused),
 		cmocka_unit_test(test_counters_merge_equals_counting_together),
 		cmocka_unit_test(test_counters_merge_without_room_adds_nothing),
 		cmocka_unit_test(test_counters_check_finds_what_does_not_balance),

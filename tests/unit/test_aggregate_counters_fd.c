@@ -71,6 +71,7 @@ static size_t make_stack(uint64_t seed, struct branch_entry entries[12])
 	return n;
 }
 
+/* Stacks, and an address after each. */
 static void add_stacks(struct counters *counters, uint64_t first, uint64_t n)
 {
 	struct branch_entry entries[12];
@@ -79,6 +80,8 @@ static void add_stacks(struct counters *counters, uint64_t first, uint64_t n)
 		size_t n_entries = make_stack(i, entries);
 
 		counters_add_stack(counters, WINDOW_IP, entries, n_entries, 1 + i % 3);
+		/* two of six are not text */
+		counters_add_ip(counters, WINDOW_IP, TEXT_IP + hash_u64(i) % 6 * 0x100, 1 + i % 3);
 	}
 }
 
@@ -436,6 +439,9 @@ static void assert_plausible(const struct stepped *s, const struct counters *ado
 	assert_between(low->n_kept, t->n_kept, high->n_kept);
 	assert_between(low->n_pairs, t->n_pairs, high->n_pairs);
 	assert_between(low->kept_weight, t->kept_weight, high->kept_weight);
+	assert_between(low->pairs_weight, t->pairs_weight, high->pairs_weight);
+	assert_between(low->n_ips, t->n_ips, high->n_ips);
+	assert_between(low->n_kept_ips, t->n_kept_ips, high->n_kept_ips);
 }
 
 /* Adopts a copy, so that what is stepped through stays as it is. */
@@ -509,6 +515,7 @@ static void test_counters_fd_killed_at_any_instruction_can_be_adopted(void **sta
 	}
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	assert_true(s.n_looks[TASK_STACK] > 100 * N_STEPPED);
+	assert_true(s.n_looks[TASK_IP] > 10 * N_STEPPED);
 	assert_true(s.n_looks[TASK_RESET] > 10 && s.n_looks[TASK_MERGE] > 100);
 	assert_int_equal(s.n_stacks_max, N_STEPPED);
 	assert_same(s.counters, s.other);
