@@ -103,20 +103,31 @@ int profile_check_extbinary(const struct profile_facts *facts, const void *data,
 
 /* unsymbolized: two blocks, each a line with a number and as many lines of items */
 
-/* Most digits that 64 bits have. */
-#define N_HEX_MAX 16
-#define N_DECIMAL_MAX 20
-
-/* One digit or more, not more than 64 bits may have. */
-static bool skip_digits(const uint8_t **pos, const uint8_t *end, size_t n_max, bool is_hex)
+/* An address: a hexadecimal digit, or up to as many as 64 bits have. */
+static bool skip_address(const uint8_t **pos, const uint8_t *end)
 {
 	const uint8_t *c = *pos;
 
-	while (c < end && ((*c >= '0' && *c <= '9') || (is_hex && *c >= 'a' && *c <= 'f')))
+	while (c < end && ((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'f')))
 		c++;
-	if (c == *pos || (size_t)(c - *pos) > n_max)
+	if (c == *pos || c - *pos > 16)
 		return false;
 	*pos = c;
+	return true;
+}
+
+/* A count of 64 bits, up to the end. */
+static bool take_count(const uint8_t *pos, const uint8_t *end, uint64_t *ret_n)
+{
+	uint64_t n = 0;
+
+	if (pos == end)
+		return false;
+	for (; pos < end; pos++)
+		if (*pos < '0' || *pos > '9' || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*pos - '0'), &n))
+			return false;
+	*ret_n = n;
 	return true;
 }
 
@@ -130,12 +141,13 @@ static bool skip_text(const uint8_t **pos, const uint8_t *end, const char *text)
 	return true;
 }
 
-/* The bytes that an item has, with its separator: "-", or "->". */
+/* Without its end. The separator is "-", or "->". */
 static bool is_item(const uint8_t *line, const uint8_t *end, const char *separator)
 {
-	return skip_digits(&line, end, N_HEX_MAX, true) && skip_text(&line, end, separator) &&
-	       skip_digits(&line, end, N_HEX_MAX, true) && skip_text(&line, end, ":") &&
-	       skip_digits(&line, end, N_DECIMAL_MAX, false) && line == end;
+	uint64_t n;
+
+	return skip_address(&line, end) && skip_text(&line, end, separator) &&
+	       skip_address(&line, end) && skip_text(&line, end, ":") && take_count(line, end, &n);
 }
 
 /* The next line; false: there is none that ends. */
@@ -151,27 +163,12 @@ static bool take_line(struct bytes *b, const uint8_t **ret_line, const uint8_t *
 	return true;
 }
 
-static bool take_number(struct bytes *b, uint64_t *ret_n)
-{
-	const uint8_t *line, *end;
-	uint64_t n = 0;
-
-	if (!take_line(b, &line, &end) || line == end)
-		return false;
-	for (; line < end; line++)
-		if (*line < '0' || *line > '9' || __builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(*line - '0'), &n))
-			return false;
-	*ret_n = n;
-	return true;
-}
-
 static const char *check_block(struct bytes *b, const char *separator)
 {
 	const uint8_t *line, *end;
 	uint64_t n;
 
-	if (!take_number(b, &n))
+	if (!take_line(b, &line, &end) || !take_count(line, end, &n))
 		return "no number of items where one should be";
 	for (; n; n--) {
 		if (!take_line(b, &line, &end))
