@@ -109,14 +109,19 @@ static void find_vmlinux(struct daemon *d)
 		.configured_path = strcmp(configured, "auto") == 0 ? NULL : configured,
 	};
 	struct problem why = { "" };
+	bool is_found;
 
 	vmlinux_find(root_fd, &query, &p->search);
-	if (p->search.fd >= 0) {
-		log_event(d->log, LOG_VMLINUX_FOUND, LOG_TEXT("path", vmlinux_path(&p->search)));
+	is_found = p->search.fd >= 0;
+	if (p->has_searched && is_found == p->was_found)
 		return;
-	}
+	p->has_searched = true;
+	p->was_found = is_found;
 	vmlinux_explain(&p->search, query.build_id, &why);
-	log_event(d->log, LOG_VMLINUX_MISSING, LOG_TEXT("reason", why.text));
+	if (is_found)
+		log_event(d->log, LOG_VMLINUX_FOUND, LOG_TEXT("path", vmlinux_path(&p->search)));
+	else
+		log_event(d->log, LOG_VMLINUX_MISSING, LOG_TEXT("reason", why.text));
 }
 
 static double lost_share(const struct tally_sums *sums)
@@ -387,6 +392,25 @@ static bool has_news(struct daemon *d, enum publication_reason reason)
 	return reason == PUBLICATION_DEMAND && !is_empty(tally_part(d->tally, TALLY_TOTAL));
 }
 
+static void skip(struct daemon *d, const char *why)
+{
+	d->publication.n_skipped++;
+	log_event(d->log, LOG_PUBLISH_SKIPPED, LOG_TEXT("reason", why));
+	daemon_publication_ended(d);
+}
+
+/* Publishing may take half of the budget: a short interval is then a longer one. */
+static bool is_too_soon(const struct daemon *d)
+{
+	const struct publication *p = &d->publication;
+	uint64_t spacing_ns;
+
+	if (!d->has_pace || p->n_published == 0)
+		return false;
+	spacing_ns = budget_publish_spacing_ns(&d->pace.budget, p->last.cpu_ns);
+	return clock_monotonic_ns() - p->began_ns < spacing_ns;
+}
+
 void publication_start(struct daemon *d, enum publication_reason reason)
 {
 	struct publication *p = &d->publication;
@@ -398,9 +422,11 @@ void publication_start(struct daemon *d, enum publication_reason reason)
 	if (sampler_is_enabled(d->sampler))
 		sampling_read_books(d);
 	if (!has_news(d, reason)) {
-		p->n_skipped++;
-		log_event(d->log, LOG_PUBLISH_SKIPPED, LOG_TEXT("reason", "no samples"));
-		daemon_publication_ended(d);
+		skip(d, "no samples");
+		return;
+	}
+	if (reason == PUBLICATION_INTERVAL && is_too_soon(d)) {
+		skip(d, "budget");
 		return;
 	}
 	p->reason = reason;

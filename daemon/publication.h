@@ -64,9 +64,10 @@ struct publication {
 	struct store *store; /* owned */
 	struct job job;
 	struct vmlinux_search search;
-	struct worker *worker; /* owned */
-	struct worker_end end; /* of the worker: the bytes to be written */
-	struct worker *writer; /* owned */
+	bool has_searched, was_found; /* so that it is said once */
+	struct worker *worker;	      /* owned */
+	struct worker_end end;	      /* of the worker: the bytes to be written */
+	struct worker *writer;	      /* owned */
 	sd_event_source *work_source, *worker_source, *writer_source, *deadline_source;
 	uint64_t began_ns;	  /* CLOCK_MONOTONIC, of the chain */
 	uint64_t end_realtime_ns; /* of the interval */

@@ -280,7 +280,8 @@ int sampling_start(struct daemon *d, struct problem *problem)
 	}
 	sampling_look(d);
 	sampler_figures(d->sampler, &f);
-	if (cpus_count(sampler_open_cpus(d->sampler)) > 0)
+	/* who waits for another user of the PMU or for memory will get his turn */
+	if (cpus_count(sampler_open_cpus(d->sampler)) > 0 || f.n_cpus[SAMPLER_WAITING] > 0)
 		return 0;
 	return problem_set(problem, -ENODEV, "no event could be opened: %s",
 			   f.problem ? f.problem->text
@@ -350,7 +351,7 @@ const char *sampling_state(const struct daemon *d)
 	if (d->is_stopping)
 		return "stopping";
 	if (cpus_count(sampler_open_cpus(d->sampler)) == 0)
-		return "unavailable";
+		return "waiting";
 	if (!d->has_pace)
 		return d->has_played ? "played" : "sampling";
 	return pace_reason_name(&d->pace);

@@ -214,6 +214,8 @@ static enum gate_reason judge(const struct gate *gate, bool has_mean, double mea
 {
 	const struct gate_options *o = &gate->options;
 
+	if (o->open_utilization == 0)
+		return GATE_ALWAYS;
 	if (!has_mean || is_blind(gate))
 		return judge_without_mean(gate);
 	if (mean >= o->open_utilization)
@@ -236,7 +238,7 @@ struct gate_decision gate_feed(struct gate *gate, const struct gate_reading *rea
 	look(gate, reading);
 	d.has_mean = window_mean(gate, &d.mean);
 	d.reason = judge(gate, d.has_mean, d.mean);
-	if (!was_open && d.reason == GATE_BUSY) {
+	if (!was_open && (d.reason == GATE_BUSY || d.reason == GATE_ALWAYS)) {
 		set_open(gate, true);
 	} else if (was_open && (d.reason == GATE_IDLE || d.reason == GATE_BLIND)) {
 		if (gate->in_state_ns >= gate->options.min_open_ns)
@@ -275,6 +277,8 @@ const char *gate_reason_name(enum gate_reason reason)
 		return "no-evidence";
 	case GATE_BLIND:
 		return "blind";
+	case GATE_ALWAYS:
+		return "always";
 	}
 	return "unknown";
 }

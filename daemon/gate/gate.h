@@ -16,7 +16,7 @@
 #define GATE_N_BUCKETS 32
 
 struct gate_options {
-	double open_utilization;  /* 0..1: opens when the mean reaches it */
+	double open_utilization;  /* 0..1: opens when the mean reaches it; 0: always open */
 	double close_utilization; /* 0..open_utilization: closes when the mean is below; 0: never */
 	uint64_t window_ns;	  /* of the mean; 1 s .. 1 h */
 	uint64_t min_open_ns;	  /* not closed before; 0 .. 24 h */
@@ -44,6 +44,7 @@ enum gate_reason {
 	GATE_IDLE,	  /* closed: the mean is below close_utilization */
 	GATE_NO_EVIDENCE, /* as it was: since a gap, less than a window has been seen */
 	GATE_BLIND,	  /* closed: nothing has been seen for several windows */
+	GATE_ALWAYS,	  /* open: open_utilization is 0, whatever is seen */
 };
 
 struct gate_decision {
@@ -110,7 +111,7 @@ struct gate_decision gate_feed(struct gate *gate, const struct gate_reading *rea
 /* How often to feed: a tenth of the window, 100 ms .. 60 s. */
 uint64_t gate_interval_ns(const struct gate_options *options);
 
-/* One word: starting, busy, held, between, idle, no-evidence, blind. */
+/* One word: starting, busy, held, between, idle, no-evidence, blind, always. */
 const char *gate_reason_name(enum gate_reason reason);
 
 /* Share of the watched time, between two totals, that the gate was open; 0 if none was. */

@@ -147,6 +147,9 @@ static void test_gate_zero_thresholds_are_always_open(void **state)
 {
 	struct machine m = machine_with(0, 0, 10, 0);
 
+	step(&m, 0);
+	assert_true(m.last.is_open && m.last.is_changed);
+	assert_int_equal(m.last.reason, GATE_ALWAYS);
 	steps(&m, 1000, 0);
 	assert_true(m.last.is_open);
 	assert_int_equal(n_changes(&m), 1);
@@ -477,7 +480,7 @@ static void test_gate_other_options_keep_state_and_counts(void **state)
 
 static void test_gate_reasons_have_names(void **state)
 {
-	for (int i = GATE_STARTING; i <= GATE_BLIND; i++)
+	for (int i = GATE_STARTING; i <= GATE_ALWAYS; i++)
 		for (int j = GATE_STARTING; j < i; j++)
 			assert_string_not_equal(gate_reason_name((enum gate_reason)i),
 						gate_reason_name((enum gate_reason)j));
