@@ -48,6 +48,7 @@ struct daemon {
 	sd_event *event;
 
 	struct sampler *sampler;
+	struct sampler_figures figures; /* when the books were read last */
 	struct sampler_sink sink;
 	struct sampler_watch watch;
 	struct cpu_watch *cpu_watches; /* n_cpus of them */
@@ -112,6 +113,9 @@ must_check int daemon_run(struct daemon *daemon);
 void daemon_arm(sd_event_source *timer, uint64_t delay_ns);
 /* Nothing is left to do: ends the loop. */
 void daemon_publication_ended(struct daemon *daemon);
+
+/* counting.c: what a former process counted is counted on */
+must_check int counting_new(struct daemon *daemon, struct problem *problem);
 
 /* sampling.c: events follow what is online and what the pace says */
 must_check int sampling_new(struct daemon *daemon, struct problem *problem);

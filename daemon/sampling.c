@@ -330,6 +330,30 @@ static void check_books(struct daemon *d, int r, const struct problem *problem)
 	d->is_conservation_broken = is_broken;
 }
 
+/* Below this share of the time enabled, another user of the PMU takes a part worth a word. */
+#define RUNNING_SHARE_MIN 0.95
+
+/* What an operator should hear of: since the books were read before. */
+static void log_trouble(struct daemon *d)
+{
+	struct sampler_figures f, *before = &d->figures;
+
+	sampler_figures(d->sampler, &f);
+	if (f.n_lost > before->n_lost)
+		log_event(d->log, LOG_SAMPLES_LOST, LOG_U64("n", f.n_lost - before->n_lost),
+			  LOG_U64("taken",
+				  f.n_samples - before->n_samples + f.n_lost - before->n_lost));
+	if (f.n_throttles > before->n_throttles)
+		log_event(d->log, LOG_THROTTLED, LOG_U64("n", f.n_throttles - before->n_throttles));
+	if ((double)(f.time_running_ns - before->time_running_ns) <
+	    RUNNING_SHARE_MIN * (double)(f.time_enabled_ns - before->time_enabled_ns))
+		log_event(d->log, LOG_MULTIPLEXED,
+			  LOG_SHARE("running",
+				    (double)(f.time_running_ns - before->time_running_ns) /
+					    (double)(f.time_enabled_ns - before->time_enabled_ns)));
+	*before = f;
+}
+
 void sampling_read_books(struct daemon *d)
 {
 	struct conservation sums;
@@ -344,6 +368,7 @@ void sampling_read_books(struct daemon *d)
 	r = sampler_conservation(d->sampler, SAMPLER_ALL_CPUS, &sums, &result, &problem);
 	check_books(d, r, &problem);
 	note(d, &sums);
+	log_trouble(d);
 }
 
 const char *sampling_state(const struct daemon *d)
