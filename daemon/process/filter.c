@@ -43,6 +43,10 @@ struct rule {
 #define CALL_WITH(name, i, bits, equal)                                                            \
 	{ .call = SCMP_SYS(name), .argument = (i), .mask = (bits), .value = (equal) }
 
+/* An open whose flags are argument i and which changes nothing. */
+#define CALL_TO_READ(name, i)                                                                      \
+	CALL_WITH(name, i, O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), O_RDONLY)
+
 static const struct rule opener_allowed[] = {
 	CALL(perf_event_open),
 	CALL(recvmsg),
@@ -63,8 +67,8 @@ static const struct rule opener_allowed[] = {
 
 static const struct rule worker_allowed[] = {
 	/* files, to read */
-	CALL_WITH(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), O_RDONLY),
-	CALL_WITH(open, 1, O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), O_RDONLY),
+	CALL_TO_READ(openat, 2),
+	CALL_TO_READ(open, 1),
 	CALL(close),
 	CALL(read),
 	CALL(pread64),
@@ -147,11 +151,24 @@ static const struct rule worker_allowed[] = {
 #ifdef __SANITIZE_ADDRESS__
 /* The run-time library of AddressSanitizer, also while it reports. */
 static const struct rule sanitizer_allowed[] = {
-	CALL(mprotect),	   CALL(madvise),	 CALL(futex),	    CALL(getpid),
-	CALL(gettid),	   CALL(write),		 CALL(openat),	    CALL(read),
-	CALL(readlink),	   CALL(newfstatat),	 CALL(tgkill),	    CALL(prctl),
-	CALL(sched_yield), CALL(rt_sigaction),	 CALL(sigaltstack), CALL(getrlimit),
-	CALL(prlimit64),   CALL(rt_sigprocmask),
+	CALL(mprotect),
+	CALL(madvise),
+	CALL(futex),
+	CALL(getpid),
+	CALL(gettid),
+	CALL(write),
+	CALL_TO_READ(openat, 2),
+	CALL(read),
+	CALL(readlink),
+	CALL(newfstatat),
+	CALL(tgkill),
+	CALL(prctl),
+	CALL(sched_yield),
+	CALL(rt_sigaction),
+	CALL(sigaltstack),
+	CALL(getrlimit),
+	CALL(prlimit64),
+	CALL(rt_sigprocmask),
 };
 #define N_SANITIZER_ALLOWED array_size(sanitizer_allowed)
 #else
@@ -273,8 +290,12 @@ static const struct rule daemon_missing[] = { CALL(clone3) };
 
 static int add_rule(scmp_filter_ctx context, uint32_t action, const struct rule *rule)
 {
-	struct scmp_arg_cmp compare =
-		SCMP_CMP(rule->argument, SCMP_CMP_MASKED_EQ, rule->mask, rule->value);
+	const struct scmp_arg_cmp compare = {
+		.arg = rule->argument,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = rule->mask,
+		.datum_b = rule->value,
+	};
 	int r = seccomp_rule_add_array(context, action, rule->call, rule->mask ? 1 : 0, &compare);
 
 	/* -EDOM: the architecture has no such call; -EACCES: the action is the default anyway */
@@ -294,18 +315,18 @@ static int add_rules(scmp_filter_ctx context, uint32_t action, const struct rule
 static int refuse_sockets(scmp_filter_ctx context)
 {
 	const uint32_t refuse = SCMP_ACT_ERRNO(EAFNOSUPPORT);
-	int r = seccomp_rule_add(context, refuse, SCMP_SYS(socket), 1,
-				 SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+	const struct scmp_arg_cmp not_uevents[] = {
+		{ .arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_NETLINK },
+		{ .arg = 2, .op = SCMP_CMP_NE, .datum_a = NETLINK_KOBJECT_UEVENT },
+	};
+	struct scmp_arg_cmp family = { .arg = 0, .op = SCMP_CMP_GT, .datum_a = AF_NETLINK };
+	int r = seccomp_rule_add_array(context, refuse, SCMP_SYS(socket), 1, &family);
 
-	for (unsigned int family = 0; family < AF_NETLINK && r == 0; family++)
-		if (family != AF_UNIX)
-			r = seccomp_rule_add(context, refuse, SCMP_SYS(socket), 1,
-					     SCMP_A0(SCMP_CMP_EQ, family));
-	if (r == 0)
-		r = seccomp_rule_add(context, refuse, SCMP_SYS(socket), 2,
-				     SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
-				     SCMP_A2(SCMP_CMP_NE, NETLINK_KOBJECT_UEVENT));
-	return r;
+	family.op = SCMP_CMP_EQ;
+	for (family.datum_a = 0; family.datum_a < AF_NETLINK && r == 0; family.datum_a++)
+		if (family.datum_a != AF_UNIX)
+			r = seccomp_rule_add_array(context, refuse, SCMP_SYS(socket), 1, &family);
+	return r ? r : seccomp_rule_add_array(context, refuse, SCMP_SYS(socket), 2, not_uevents);
 }
 
 static int fill_opener(scmp_filter_ctx context)

@@ -346,7 +346,8 @@ int opener_probe(struct opener *opener, size_t i_event, unsigned int cpu,
 		 struct open_form *ret_form, struct problem *problem)
 {
 	struct opener_reply reply;
-	int r = ask(opener, OPENER_PROBE, i_event, cpu, &reply, NULL, problem);
+	int no_fd = -1;
+	int r = ask(opener, OPENER_PROBE, i_event, cpu, &reply, &no_fd, problem);
 
 	if (r != 0)
 		return r;

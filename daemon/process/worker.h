@@ -47,6 +47,11 @@ struct worker_config {
 	const int *keep_fds;	/* open in the worker under the same numbers; borrowed */
 	size_t n_keep_fds;	/* at most WORKER_KEEP_MAX */
 	/*
+	 * Somebody waits for the result: the daemon's own priority instead of the lowest, with
+	 * which a second of CPU time can take minutes on a machine that is busy on all CPUs.
+	 */
+	bool is_urgent;
+	/*
 	 * The job is the daemon's own work, put aside because it waits (fsync(2)), and reads
 	 * nothing foreign: it keeps all descriptors and priorities, and may write files as the
 	 * daemon may.

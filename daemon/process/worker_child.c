@@ -56,7 +56,7 @@ static bool be_first_to_go(void)
 }
 
 /* Niceness as well: it is what counts where there is no such class of scheduling. */
-static uint32_t step_back(void)
+static uint32_t be_idle(void)
 {
 	const struct sched_param param = { 0 };
 	uint32_t without = 0;
@@ -65,9 +65,14 @@ static uint32_t step_back(void)
 		without |= WORKER_WITHOUT_IDLE;
 	if (syscall(SYS_ioprio_set, IOPRIO_OF_PROCESS, 0, IOPRIO_IDLE) < 0)
 		without |= WORKER_WITHOUT_IDLE_IO;
-	if (!be_first_to_go())
-		without |= WORKER_WITHOUT_OOM_SCORE;
 	return without;
+}
+
+static uint32_t step_back(const struct worker_config *config)
+{
+	uint32_t without = config->is_urgent ? 0 : be_idle();
+
+	return without | (be_first_to_go() ? 0 : WORKER_WITHOUT_OOM_SCORE);
 }
 
 /* statm: pages of all, resident, shared, text, 0, data and stack, 0 */
@@ -154,7 +159,7 @@ static int prepare(const struct worker_config *config, int result_fd, pid_t pare
 
 	(void)prctl(PR_SET_NAME, "autofdod-worker", 0, 0, 0);
 	if (!config->is_own_work) {
-		*ret_without = step_back();
+		*ret_without = step_back(config);
 		r = close_others(config, result_fd, problem);
 		if (r < 0)
 			return r;

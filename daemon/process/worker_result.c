@@ -57,6 +57,7 @@ static uint64_t padded(uint64_t n_bytes)
 static uint64_t add_to_checksum(uint64_t checksum, const struct section_header *header,
 				const void *bytes)
 {
+	bytes = bytes ? bytes : ""; /* of none */
 	checksum = hash_u64(checksum ^ hash_bytes(header, sizeof(*header)));
 	return hash_u64(checksum ^ hash_bytes(bytes, (size_t)header->n_bytes));
 }
@@ -217,7 +218,7 @@ int worker_result_parse(const uint8_t *bytes, size_t n_bytes, struct worker_resu
 {
 	struct bytes b = bytes_of(bytes, n_bytes);
 	struct worker_result result = { 0 };
-	struct header header;
+	struct header header = { 0 };
 	int r = read_header(&b, &header, problem);
 
 	if (r == 0)
