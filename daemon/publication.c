@@ -387,9 +387,14 @@ static bool is_empty(const struct counters *counters)
 
 static bool has_news(struct daemon *d, enum publication_reason reason)
 {
+	const struct publication_last *last = &d->publication.last;
+	/* what was merged for one that failed is in no file yet */
+	bool is_owed = last->realtime_ns && !last->is_ok;
+
 	if (!is_empty(tally_live(d->tally)) || !is_empty(tally_part(d->tally, TALLY_CLOSED)))
 		return true;
-	return reason == PUBLICATION_DEMAND && !is_empty(tally_part(d->tally, TALLY_TOTAL));
+	return (is_owed || reason == PUBLICATION_DEMAND) &&
+	       !is_empty(tally_part(d->tally, TALLY_TOTAL));
 }
 
 static void skip(struct daemon *d, const char *why)
