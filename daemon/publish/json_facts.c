@@ -162,6 +162,11 @@ struct json_object *json_of_counters(const struct counters_totals *totals)
 		[REMOVED_TRANSACTION] = "transaction", [REMOVED_REPEATED] = "repeated",
 		[REMOVED_TABLE_FULL] = "tableFull",    [REMOVED_OVERFLOW] = "overflow",
 	};
+	static const char *const removed_ips[N_IP_REMOVED] = {
+		[IP_REMOVED_EXTERNAL] = "external",
+		[IP_REMOVED_TABLE_FULL] = "tableFull",
+		[IP_REMOVED_OVERFLOW] = "overflow",
+	};
 	static const char *const cut[N_CUT] = {
 		[CUT_NEWEST] = "newest",	[CUT_EXTERNAL] = "external",
 		[CUT_WRONG_PATH] = "wrongPath", [CUT_TRANSACTION] = "transaction",
@@ -176,6 +181,10 @@ struct json_object *json_of_counters(const struct counters_totals *totals)
 	json_add_u64(object, "entries", totals->n_entries, &ok);
 	json_add_u64(object, "kept", totals->n_kept, &ok);
 	json_add(object, "removed", of_numbers(removed, totals->n_removed, N_REMOVED), &ok);
+	json_add_u64(object, "ips", totals->n_ips, &ok);
+	json_add_u64(object, "keptIps", totals->n_kept_ips, &ok);
+	json_add(object, "removedIps", of_numbers(removed_ips, totals->n_ip_removed, N_IP_REMOVED),
+		 &ok);
 	json_add_u64(object, "pairs", totals->n_pairs, &ok);
 	json_add(object, "cut", of_numbers(cut, totals->n_cut, N_CUT), &ok);
 	json_add_u64(object, "keptWeight", totals->kept_weight, &ok);

@@ -8,8 +8,8 @@
  *		what is too old is removed, its manifest first
  *
  * A reader that begins with a manifest finds all that it names. A process that is killed leaves
- * temporary names, which store_open() removes, or a publication without its manifest, whose files
- * are whole; it is counted and removed like others.
+ * temporary names, which store_open() and the next store_begin() remove, or a publication without
+ * its manifest, whose files are whole; it is counted and removed like others.
  *
  * An error before the folder is synced takes all of it back. What fails afterwards is told, and
  * done by the next publication.
@@ -177,6 +177,7 @@ int store_begin(struct store *store, const char *build_id, uint64_t utc_s,
 		struct store_entry **ret_entry, struct problem *problem)
 {
 	cleanup(entry_cleanup) struct store_entry *e = NULL;
+	unsigned int n_left;
 	int r;
 
 	if (!store_is_build_id(build_id))
@@ -190,7 +191,10 @@ int store_begin(struct store *store, const char *build_id, uint64_t utc_s,
 	r = open_folder(e, problem);
 	if (r)
 		return r;
-	r = store_list_read(store->calls, e->folder_fd, &e->list);
+	/* of a child that was killed while it wrote for us */
+	r = store_clean_folder(store->calls, e->folder_fd, &n_left);
+	if (r == 0)
+		r = store_list_read(store->calls, e->folder_fd, &e->list);
 	if (r < 0)
 		return fail(e, r, "read", "", problem);
 	r = choose_stamp(e, utc_s, problem);

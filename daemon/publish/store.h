@@ -74,7 +74,7 @@ must_check int store_open(const struct store_options *options, const struct stor
 void store_free(struct store *store); /* accepts NULL */
 DEFINE_CLEANUP(struct store, store, store_free)
 
-/* one publication: begin, add each file, commit or abort */
+/* one publication at a time: begin, add each file, commit or abort */
 
 #define STORE_STAMP_SIZE sizeof("20261121T190000Z")
 #define STORE_NAME_SIZE (STORE_STAMP_SIZE + sizeof(".unsym"))
@@ -84,8 +84,8 @@ struct store_entry;
 /*
  * Begins one: of a kernel, by its build id in lower-case hexadecimal digits, at a time, seconds of
  * UTC. If that second has one already, it gets a later one that has none. The directory is opened
- * anew if it has vanished and is there again. 0; -EINVAL: no such build id or time; -errno. Not 0
- * has its sentence, here and below.
+ * anew if it has vanished and is there again; what a killed child left half-written is removed. 0;
+ * -EINVAL: no such build id or time; -errno. Not 0 has its sentence, here and below.
  */
 must_check int store_begin(struct store *store, const char *build_id, uint64_t utc_s,
 			   struct store_entry **ret_entry, struct problem *problem);

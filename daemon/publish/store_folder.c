@@ -224,27 +224,38 @@ static int clean_name(const char *name, void *context)
 	return 0;
 }
 
-static int clean_folder(const char *name, void *context)
+int store_clean_folder(const struct store_calls *calls, int folder_fd, unsigned int *ret_n_removed)
+{
+	struct cleaning c = { .calls = calls, .folder_fd = folder_fd };
+	int r = for_each_name(calls, folder_fd, clean_name, &c);
+
+	if (r == 0)
+		*ret_n_removed = c.n_removed;
+	return r;
+}
+
+static int clean_folder_of(const char *name, void *context)
 {
 	struct cleaning *all = context;
 	const struct store_calls *calls = all->calls;
-	struct cleaning c = { .calls = calls };
+	unsigned int n_removed;
+	int fd;
 
 	if (!store_is_build_id(name))
 		return 0;
-	c.folder_fd = calls->open(calls->context, all->folder_fd, name, STORE_FOLDER_FLAGS, 0);
-	if (c.folder_fd < 0)
+	fd = calls->open(calls->context, all->folder_fd, name, STORE_FOLDER_FLAGS, 0);
+	if (fd < 0)
 		return 0;
-	(void)for_each_name(calls, c.folder_fd, clean_name, &c);
-	calls->close(calls->context, c.folder_fd);
-	all->n_removed += c.n_removed;
+	if (store_clean_folder(calls, fd, &n_removed) == 0)
+		all->n_removed += n_removed;
+	calls->close(calls->context, fd);
 	return 0;
 }
 
 int store_clean(const struct store_calls *calls, int dir_fd, unsigned int *ret_n_removed)
 {
 	struct cleaning all = { .calls = calls, .folder_fd = dir_fd };
-	int r = for_each_name(calls, dir_fd, clean_folder, &all);
+	int r = for_each_name(calls, dir_fd, clean_folder_of, &all);
 
 	if (r == 0)
 		*ret_n_removed = all.n_removed;

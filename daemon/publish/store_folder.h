@@ -38,9 +38,11 @@ void store_list_deinit(struct store_list *list);
 bool store_list_has(const struct store_list *list, const char *stamp);
 
 /*
- * Removes what a killed process left half-written in the folders below the directory. Folders that
- * cannot be looked at are passed over. 0, and how many; -errno.
+ * Removes what a killed process left half-written: in a folder; in all folders below the directory,
+ * of which those that cannot be looked at are passed over. 0, and how many; -errno.
  */
+must_check int store_clean_folder(const struct store_calls *calls, int folder_fd,
+				  unsigned int *ret_n_removed);
 must_check int store_clean(const struct store_calls *calls, int dir_fd,
 			   unsigned int *ret_n_removed);
 
