@@ -206,6 +206,7 @@ static int start_worker(struct daemon *d, struct problem *problem)
 		.result_bytes = RESULT_BYTES_MAX,
 		.cpu_s_max = (unsigned int)(d->options->worker_deadline_ns / NS_PER_S) + 1,
 		.keep_fds = keep,
+		.is_urgent = p->reason == PUBLICATION_DEMAND || p->reason == PUBLICATION_END,
 	};
 
 	tally_hold(d->tally);
