@@ -100,16 +100,15 @@ void check_deinit(struct check *check)
 	*check = (struct check){ .vmlinux = { .fd = -1 } };
 }
 
-static bool is_forbidden(const struct check *check)
+/* What the first PMU that was refused would make the service end with. */
+static int status_of_refusal(const struct check *check)
 {
 	const struct preflight *preflight = &check->preflight;
+	int result = check->wants_ip ? preflight->ip.result : preflight->branches[0].result;
 
-	if (check->wants_ip)
-		return preflight->ip.result == OPEN_E_PERMISSION;
-	for (size_t i = 0; i < preflight->n_branches; i++)
-		if (preflight->branches[i].result == OPEN_E_PERMISSION)
-			return true;
-	return false;
+	if (result == OPEN_E_PERMISSION)
+		return SERVICE_NO_PERMISSION;
+	return result == EVENT_E_BAD_CONFIG ? SERVICE_BAD_CONFIG : SERVICE_UNAVAILABLE;
 }
 
 int check_status(const struct check *check)
@@ -120,7 +119,7 @@ int check_status(const struct check *check)
 	if (check->machine_problem.text[0])
 		return SERVICE_UNAVAILABLE;
 	if (!works)
-		return is_forbidden(check) ? SERVICE_NO_PERMISSION : SERVICE_UNAVAILABLE;
+		return status_of_refusal(check);
 	/* what was sampled could not be told apart */
 	if (check->addresses_problem.text[0])
 		return check->is_hidden ? SERVICE_NO_PERMISSION : SERVICE_UNAVAILABLE;

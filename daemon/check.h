@@ -45,7 +45,7 @@ void check_deinit(struct check *check); /* accepts a null-initialised one */
 
 /* use */
 
-/* SERVICE_OK, SERVICE_UNAVAILABLE or SERVICE_NO_PERMISSION. */
+/* SERVICE_OK, SERVICE_UNAVAILABLE, SERVICE_NO_PERMISSION, SERVICE_BAD_CONFIG (Event=). */
 int check_status(const struct check *check);
 /* One fact a line, the verdict first; lines are as long as they are. */
 void check_text(const struct check *check, struct buf *text);

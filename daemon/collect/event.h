@@ -52,10 +52,11 @@ struct event {
 	char name[104]; /* for people: "BR_INST_RETIRED.NEAR_TAKEN", "cpu/event=0xc4/" */
 };
 
+/* None is an OPEN_E_* (open.h) of another meaning: a preflight keeps both in one number. */
 enum {
 	EVENT_E_UNSUPPORTED = 1, /* no (known) event for what was asked on this PMU */
-	EVENT_E_BAD_CONFIG = 2,	 /* Event= or the period cannot be what was meant */
-	EVENT_E_OTHER_PMU = 3,	 /* Event= names PMUs, this one not among them */
+	EVENT_E_BAD_CONFIG = 16, /* Event= or the period cannot be what was meant */
+	EVENT_E_OTHER_PMU,	 /* Event= names PMUs, this one not among them */
 };
 
 /*

@@ -102,6 +102,8 @@ static void test_check_without_branches_tells_why_by_its_status(void **state)
 	assert_int_equal(check_status(&check), SERVICE_UNAVAILABLE);
 	refuse(&check, OPEN_E_PERMISSION, "no permission");
 	assert_int_equal(check_status(&check), SERVICE_NO_PERMISSION);
+	refuse(&check, EVENT_E_BAD_CONFIG, "no such event");
+	assert_int_equal(check_status(&check), SERVICE_BAD_CONFIG);
 	check_deinit(&check);
 }
 
