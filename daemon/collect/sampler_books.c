@@ -8,6 +8,9 @@
  * The least that must have been taken follows from the first, the most from the second. Figures are
  * only taken down there, so what is judged is of one moment however long ago that was.
  *
+ * When the period changes, it is read once more: what was counted until then since the reading
+ * before may have been of either.
+ *
  * A counter that is read often must not be rounded down to whole periods each time. So a span is
  * kept open, over any number of readings, until its period ends; only then it joins the sums.
  */
@@ -113,25 +116,50 @@ static uint64_t skid_max(const struct sampler_event *event)
 	return event->form.attr.type == PERF_TYPE_SOFTWARE ? UINT64_MAX : event->skid_max;
 }
 
-/* What came since the span began, counted at least and at most. */
+/* What was counted between two readings. */
+struct stretch {
+	const struct event_reading *from;
+	const struct event_reading *least, *most; /* the second one: two looks at it */
+	uint64_t period_min, period_max;	  /* that was in force: one of them, or both */
+	uint64_t n_starts;
+};
+
+static void add_stretch(const struct sampler_event *event, const struct stretch *stretch,
+			struct conservation *sum)
+{
+	struct sampling_span span = {
+		.period = stretch->period_max,
+		.n_starts = stretch->n_starts,
+		.skid_max = skid_max(event),
+	};
+	const struct event_reading below = since(stretch->least, stretch->from);
+	const struct event_reading above = since(stretch->most, stretch->from);
+	struct conservation lower = { 0 }, upper = { .is_settled = sum->is_settled };
+
+	conservation_add_reading(&lower, &below, &span);
+	span.period = stretch->period_min;
+	conservation_add_reading(&upper, &above, &span);
+	upper.n_expected_min = lower.n_expected_min;
+	conservation_add(sum, &upper);
+}
+
+/* What came since the slot's span began. */
 static void add_span(const struct sampler *sampler, const struct slot *slot,
 		     const struct event_reading *least, const struct event_reading *most,
 		     struct conservation *sum)
 {
-	const struct sampling_span span = {
-		.period = slot->period,
-		.n_starts = slot->span.n_starts + slot->reader.ring.stats.n_throttles -
-			    slot->span.n_throttles_before,
-		.skid_max = skid_max(slot_event(sampler, slot)),
+	const struct span *span = &slot->span;
+	const struct stretch stretch = {
+		.from = &span->from,
+		.least = least,
+		.most = most,
+		.period_min = slot->period,
+		.period_max = slot->period,
+		.n_starts = span->n_starts + slot->reader.ring.stats.n_throttles -
+			    span->n_throttles_before,
 	};
-	const struct event_reading below = since(least, &slot->span.from);
-	const struct event_reading above = since(most, &slot->span.from);
-	struct conservation lower = { 0 }, upper = { .is_settled = sum->is_settled };
 
-	conservation_add_reading(&lower, &below, &span);
-	conservation_add_reading(&upper, &above, &span);
-	upper.n_expected_min = lower.n_expected_min;
-	conservation_add(sum, &upper);
+	add_stretch(slot_event(sampler, slot), &stretch, sum);
 }
 
 static void add_wall(const struct slot *slot, uint64_t now_ns, struct conservation *sum)
@@ -222,18 +250,46 @@ void slot_begin_books(struct slot *slot, uint64_t now_ns)
 	slot->loss = (struct loss_mark){ 0 };
 }
 
+/* What it counted since the last reading is not known: there is no most, and no exact loss. */
+static void miss_reading(struct slot *slot)
+{
+	slot->ended.n_expected_max = UINT64_MAX;
+	slot->ended.is_loss_inexact = true;
+}
+
 void slot_end_span(struct sampler *sampler, struct slot *slot, int read_error)
 {
 	add_span(sampler, slot, &slot->last_reading, &slot->last_reading, &slot->ended);
-	/* what it counted since is not known, so there is no most, and no saying what was lost */
-	if (read_error) {
-		slot->ended.n_expected_max = UINT64_MAX;
-		slot->ended.is_loss_inexact = true;
-	}
+	if (read_error)
+		miss_reading(slot);
 	slot->span = (struct span){
 		.from = slot->last_reading,
 		.n_throttles_before = slot->reader.ring.stats.n_throttles,
 	};
+}
+
+void slot_begin_period(struct sampler *sampler, unsigned int cpu, uint64_t period_before)
+{
+	struct slot *slot = &sampler->slots[cpu];
+	struct event_reading now;
+	const struct stretch stretch = {
+		.from = &slot->span.from,
+		.least = &now,
+		.most = &now,
+		.period_min = period_before < slot->period ? period_before : slot->period,
+		.period_max = period_before < slot->period ? slot->period : period_before,
+	};
+
+	/* one that stands still counted nothing */
+	if (!slot->is_enabled)
+		return;
+	slot->span.n_starts++;
+	if (read_event(sampler, cpu, &now) < 0) {
+		miss_reading(slot);
+		return;
+	}
+	add_stretch(slot_event(sampler, slot), &stretch, &slot->ended);
+	slot->span.from = slot->last_reading = now;
 }
 
 void slot_end_books(struct sampler *sampler, struct slot *slot, uint64_t now_ns, int read_error)

@@ -94,9 +94,10 @@ int slot_set_period(struct sampler *sampler, unsigned int cpu, uint64_t period, 
 	struct slot *slot = &sampler->slots[cpu];
 	bool is_said = slot_event(sampler, slot)->form.attr.sample_type & PERF_SAMPLE_PERIOD;
 	bool stops = slot->is_enabled && !is_said;
+	uint64_t before = slot->period;
 	int r = 0, r_enable = 0;
 
-	if (slot->period == period)
+	if (before == period)
 		return 0;
 	if (stops)
 		r = slot_disable(sampler, cpu);
@@ -104,7 +105,7 @@ int slot_set_period(struct sampler *sampler, unsigned int cpu, uint64_t period, 
 		return r;
 	slot_end_span(sampler, slot, slot_read(sampler, cpu, now_ns, sink));
 	r = apply_period(sampler, cpu, period);
-	slot->span.n_starts += slot->is_enabled;
+	slot_begin_period(sampler, cpu, before);
 	if (stops)
 		r_enable = slot_enable(sampler, cpu, now_ns);
 	return r < 0 ? r : r_enable;

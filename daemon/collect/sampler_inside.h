@@ -101,6 +101,8 @@ int slot_read(struct sampler *sampler, unsigned int cpu, uint64_t now_ns,
 void slot_begin_books(struct slot *slot, uint64_t now_ns);
 /* After slot_read(), whose result is given: what comes is counted apart from what was. */
 void slot_end_span(struct sampler *sampler, struct slot *slot, int read_error);
+/* After the period was, or was to be, set to another one. */
+void slot_begin_period(struct sampler *sampler, unsigned int cpu, uint64_t period_before);
 void slot_end_books(struct sampler *sampler, struct slot *slot, uint64_t now_ns, int read_error);
 
 /* inline helpers */

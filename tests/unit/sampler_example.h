@@ -64,6 +64,9 @@ struct world {
 	int errors[N_CALLS][N_CPUS]; /* -errno; 0: it passes */
 	int watch_errors[N_CPUS];
 	ssize_t read_bytes; /* if it is not 0, what a read says it gave; -1: nothing at all */
+	/* what happens just before a call, and to what a read gives */
+	void (*before_read)(struct world *world, unsigned int cpu);
+	void (*before_period)(struct world *world, unsigned int cpu);
 	void (*on_read)(struct world *world, unsigned int cpu, uint64_t *words);
 	size_t map_bytes_max; /* more is EPERM */
 	bool is_shapeless;    /* the control page says nothing of the data */
@@ -159,6 +162,8 @@ static int door_control(void *context, int fd, unsigned long request, unsigned l
 	assert_true(seen->is_watched || !w->config.watch);
 	if (w->errors[call][w->cpu_of_fd[fd]])
 		return w->errors[call][w->cpu_of_fd[fd]];
+	if (call == CALL_PERIOD && w->before_period)
+		w->before_period(w, w->cpu_of_fd[fd]);
 	if (call != CALL_PERIOD)
 		seen->is_enabled = call == CALL_ENABLE;
 	return w->inner.calls->control(w->inner.calls->context, fd, request, argument);
@@ -173,6 +178,8 @@ static ssize_t door_read(void *context, int fd, void *data, size_t n_bytes)
 	see(w, fd);
 	if (w->errors[CALL_READ][cpu])
 		return w->errors[CALL_READ][cpu];
+	if (w->before_read)
+		w->before_read(w, cpu);
 	n = w->inner.calls->read(w->inner.calls->context, fd, data, n_bytes);
 	if (w->on_read)
 		w->on_read(w, cpu, data);
@@ -239,6 +246,18 @@ static uint64_t world_clock(void *context)
 	return ((struct world *)context)->now_ns;
 }
 
+/* The kernel of memory anew, with these attrs. */
+static void world_set_attrs(struct world *w, const struct perf_event_attr *attr)
+{
+	const struct perf_event_attr attrs[] = { *attr, *attr };
+	const struct virtual_cpus_config config = { N_CPUS, attrs, 2, world_clock, w };
+
+	virtual_cpus_free(w->cpus);
+	assert_int_equal(virtual_cpus_new(&config, &w->cpus), 0);
+	w->inner = virtual_cpus_source(w->cpus);
+	w->events[0].form.attr = w->events[1].form.attr = *attr;
+}
+
 static struct cpus cpus_of(const char *list)
 {
 	struct cpus cpus;
@@ -251,13 +270,10 @@ static struct cpus cpus_of(const char *list)
 static void world_init(struct world *w, uint64_t period)
 {
 	struct perf_event_attr attr = virtual_cpus_attr(period);
-	const struct perf_event_attr attrs[] = { attr, attr };
-	const struct virtual_cpus_config config = { N_CPUS, attrs, 2, world_clock, w };
 
 	memset(w, 0, sizeof(*w));
 	w->now_ns = 5 * SECOND_NS;
-	assert_int_equal(virtual_cpus_new(&config, &w->cpus), 0);
-	w->inner = virtual_cpus_source(w->cpus);
+	world_set_attrs(w, &attr);
 	w->calls = (struct open_calls){
 		.context = w,
 		.open_event = door_open,
@@ -267,11 +283,9 @@ static void world_init(struct world *w, uint64_t period)
 		.read = door_read,
 		.close = door_close,
 	};
-	w->events[0] = (struct sampler_event){ .form = { .attr = attr },
-					       .cpus = cpus_of("0-5"),
-					       .n_depth = 32 };
-	w->events[1] = w->events[0];
+	w->events[0].cpus = cpus_of("0-5");
 	w->events[1].cpus = cpus_of("6");
+	w->events[0].n_depth = w->events[1].n_depth = 32;
 	w->facts = (struct open_facts){
 		.pmu_name = "cpu",
 		.paranoid = 2,

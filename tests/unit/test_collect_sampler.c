@@ -56,6 +56,7 @@ static void test_sampler_cpu_that_goes_is_drained_and_remembered(void **state)
 	assert_int_equal(world_state(&w, 1), SAMPLER_OFFLINE);
 	assert_int_equal(world_cpu(&w, 1).time_enabled_ns, SECOND_NS);
 	assert_int_equal(world_cpu(&w, 1).ring_bytes, 0);
+	assert_int_equal(world_cpu(&w, 1).n_samples, 30);
 
 	/* it comes back, and samples at once, as the others do */
 	virtual_cpus_set_online(w.cpus, 1, true);
@@ -72,6 +73,11 @@ static void test_sampler_cpu_that_goes_is_drained_and_remembered(void **state)
 	world_deinit(&w);
 }
 
+static void put_some(struct world *w, unsigned int cpu)
+{
+	world_put(w, cpu, 20);
+}
+
 static void test_sampler_closes_what_runs_only_after_a_last_look(void **state)
 {
 	struct world w;
@@ -82,8 +88,11 @@ static void test_sampler_closes_what_runs_only_after_a_last_look(void **state)
 	assert_int_equal(world_online(&w, "0-1", NULL, NULL), 0);
 	assert_int_equal(sampler_enable(w.sampler, w.now_ns, NULL), 0);
 	world_put(&w, 0, 7);
+	/* it goes on until the end, but not behind it */
+	w.before_read = put_some;
 	assert_int_equal(world_online(&w, "", NULL, NULL), 0);
 	assert_int_equal(cpus_count(sampler_open_cpus(w.sampler)), 0);
+	assert_int_equal(w.n_written, 7);
 	assert_int_equal(world_result(&w, NULL).n_taken, 7);
 	assert_true(sampler_is_enabled(w.sampler));
 	world_deinit(&w);
@@ -121,6 +130,28 @@ static void test_sampler_event_that_was_let_go_is_noticed_and_opened_anew(void *
 	assert_int_equal(world_cpu(&w, 1).n_let_go, 1);
 	assert_int_equal(world_cpu(&w, 0).n_let_go, 0);
 	assert_int_equal(world_result(&w, NULL).n_used, 10);
+	world_deinit(&w);
+}
+
+static void live_a_bit(struct world *w, unsigned int cpu, uint64_t *words)
+{
+	words[1] -= SECOND_NS * 4 / 10;
+	words[2] = words[1];
+}
+
+static void test_sampler_event_that_is_looked_at_late_is_not_taken_for_dead(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, PERIOD);
+	world_start(&w);
+	assert_int_equal(world_online(&w, "0", NULL, NULL), 0);
+	assert_int_equal(sampler_enable(w.sampler, w.now_ns, NULL), 0);
+	w.now_ns += SECOND_NS / 2;
+	w.on_read = live_a_bit;
+	world_read(&w);
+	assert_int_equal(sampler_retry_ns(w.sampler), UINT64_MAX);
 	world_deinit(&w);
 }
 
@@ -238,6 +269,37 @@ static void test_sampler_busy_cpu_is_tried_ever_more_rarely(void **state)
 	world_deinit(&w);
 }
 
+static void test_sampler_busy_cpu_begins_anew_with_its_patience(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, PERIOD);
+	world_start(&w);
+	/* once it was open: let go, and then busy */
+	w.errors[CALL_OPEN][0] = -EBUSY;
+	assert_int_equal(world_online(&w, "0", NULL, NULL), 0);
+	w.errors[CALL_OPEN][0] = 0;
+	w.now_ns += 10 * SECOND_NS;
+	assert_int_equal(world_online(&w, "0", NULL, NULL), 0);
+	w.errors[CALL_OPEN][0] = -EBUSY;
+	w.read_bytes = -1;
+	assert_int_equal(sampler_read_cpu(w.sampler, 0, w.now_ns, &w.sink, NULL), -EIO);
+	w.read_bytes = 0;
+	assert_int_equal(world_online(&w, "0", NULL, NULL), 0);
+	assert_int_equal(sampler_retry_ns(w.sampler), w.now_ns + 10 * SECOND_NS);
+	/* once it was offline */
+	assert_int_equal(world_online(&w, "", NULL, NULL), 0);
+	assert_int_equal(world_online(&w, "0", NULL, NULL), 0);
+	assert_int_equal(sampler_retry_ns(w.sampler), w.now_ns + 10 * SECOND_NS);
+	/* the first of two that wait */
+	w.errors[CALL_OPEN][1] = -ENODEV;
+	w.errors[CALL_OPEN][2] = -EBUSY;
+	assert_int_equal(world_online(&w, "0-2", NULL, NULL), 0);
+	assert_int_equal(sampler_retry_ns(w.sampler), w.now_ns + SECOND_NS);
+	world_deinit(&w);
+}
+
 static void test_sampler_refused_cpu_is_tried_when_it_comes_anew(void **state)
 {
 	struct world w;
@@ -286,11 +348,18 @@ static void test_sampler_rings_fit_into_the_budget_of_locked_memory(void **state
 	world_init(&w, PERIOD);
 	/* 5 pages a CPU: 4 of data and one of control */
 	w.config.facts.mlock_kib = 20;
+	w.config.facts.n_online = 1; /* it was, once */
 	w.config.n_ring_pages = 16;
 	world_start(&w);
 	assert_int_equal(world_online(&w, "0-5", NULL, NULL), 0);
 	assert_int_equal(world_cpu(&w, 5).ring_bytes, 4 * 4096);
 	assert_int_equal(world_cpu(&w, 5).n_halved, 0);
+	sampler_free(w.sampler);
+	/* below the least, it is left to the kernel */
+	w.config.n_ring_pages_min = 8;
+	world_start(&w);
+	assert_int_equal(world_online(&w, "0-5", NULL, NULL), 0);
+	assert_int_equal(world_cpu(&w, 5).ring_bytes, 8 * 4096);
 	world_deinit(&w);
 }
 
@@ -341,16 +410,17 @@ static void test_sampler_enable_that_fails_on_one_cpu_is_told(void **state)
 	world_init(&w, PERIOD);
 	world_start(&w);
 	assert_int_equal(world_online(&w, "0-2", NULL, NULL), 0);
-	w.errors[CALL_ENABLE][1] = -EIO;
+	w.errors[CALL_ENABLE][0] = -EIO;
+	w.errors[CALL_ENABLE][1] = -EINVAL;
 	assert_int_equal(sampler_enable(w.sampler, w.now_ns, &problem), -EIO);
-	assert_non_null(strstr(problem.text, "CPU 1: enable"));
+	assert_non_null(strstr(problem.text, "CPU 0: enable"));
 	assert_int_equal(world_state(&w, 1), SAMPLER_DISABLED);
 	assert_int_equal(world_state(&w, 2), SAMPLER_SAMPLING);
 	sampler_figures(w.sampler, &figures);
-	assert_int_equal(figures.n_control_errors, 1);
-	assert_int_equal(figures.n_problems, 1);
-	assert_int_equal(figures.problem_cpu, 1);
-	w.errors[CALL_ENABLE][1] = 0;
+	assert_int_equal(figures.n_control_errors, 2);
+	assert_int_equal(figures.n_problems, 2);
+	assert_int_equal(figures.problem_cpu, 0);
+	w.errors[CALL_ENABLE][0] = w.errors[CALL_ENABLE][1] = 0;
 	assert_int_equal(sampler_enable(w.sampler, w.now_ns, &problem), 0);
 	assert_int_equal(world_state(&w, 1), SAMPLER_SAMPLING);
 	assert_null(world_cpu(&w, 1).problem);
@@ -359,9 +429,14 @@ static void test_sampler_enable_that_fails_on_one_cpu_is_told(void **state)
 	assert_int_equal(sampler_disable(w.sampler, &problem), -EIO);
 	assert_int_equal(world_state(&w, 1), SAMPLER_DISABLED);
 	assert_int_equal(world_state(&w, 2), SAMPLER_SAMPLING);
-	w.errors[CALL_DISABLE][2] = 0;
-	assert_int_equal(sampler_disable(w.sampler, &problem), 0);
-	assert_int_equal(world_state(&w, 2), SAMPLER_DISABLED);
+	/* one that comes now is not enabled */
+	assert_false(sampler_is_enabled(w.sampler));
+	assert_int_equal(world_online(&w, "0-3", NULL, NULL), 0);
+	assert_int_equal(world_state(&w, 3), SAMPLER_DISABLED);
+	/* and one that goes has no problem any more */
+	assert_int_equal(world_online(&w, "0-1,3", NULL, NULL), 0);
+	assert_null(world_cpu(&w, 2).problem);
+	assert_int_equal(world_cpu(&w, 2).n_control_errors, 2);
 	world_deinit(&w);
 }
 
@@ -386,50 +461,51 @@ static void test_sampler_disabled_takes_no_samples_and_keeps_those_it_has(void *
 	world_deinit(&w);
 }
 
-static void test_sampler_period_is_of_the_samples_it_was_set_for(void **state)
+/* samples that come after the ring was looked at, and before the period is set */
+static void put_last_ones(struct world *w, unsigned int cpu)
 {
+	if (cpu == 0)
+		world_put(w, cpu, 7);
+}
+
+static void check_period(bool is_said)
+{
+	struct perf_event_attr attr = virtual_cpus_attr(PERIOD);
 	struct world w;
 
+	if (!is_said)
+		attr.sample_type &= ~(uint64_t)PERF_SAMPLE_PERIOD;
+	world_init(&w, PERIOD);
+	world_set_attrs(&w, &attr);
+	world_start(&w);
+	w.before_period = put_last_ones;
+	assert_int_equal(world_online(&w, "0-1", NULL, NULL), 0);
+	assert_int_equal(sampler_enable(w.sampler, w.now_ns, NULL), 0);
+	world_put(&w, 0, 10);
+	assert_int_equal(sampler_set_period(w.sampler, 2 * PERIOD, w.now_ns, &w.sink, NULL), 0);
+	assert_int_equal(w.weight[0], 10 * PERIOD);
+	assert_true(w.seen[0].is_enabled);
+	assert_int_equal(sampler_period(w.sampler), 2 * PERIOD);
+	assert_int_equal(world_cpu(&w, 0).period, 2 * PERIOD);
+	/* what would have the wrong weight is not taken in the first place */
+	assert_int_equal(w.n_written, is_said ? 17 : 10);
+	w.before_period = NULL;
+	world_put(&w, 0, 10);
+	/* a CPU that comes later has it, too */
+	assert_int_equal(world_online(&w, "0-2", NULL, NULL), 0);
+	world_put(&w, 2, 1);
+	world_read(&w);
+	assert_int_equal(w.weight[0], (w.n_written - 11) * PERIOD + 10 * 2 * PERIOD);
+	assert_int_equal(w.weight[2], 2 * PERIOD);
+	assert_int_equal(world_cpu(&w, 0).n_control_errors, 0);
+	world_deinit(&w);
+}
+
+static void test_sampler_period_is_of_the_samples_it_was_set_for(void **state)
+{
 	(void)state;
-	for (int says_period = 0; says_period < 2; says_period++) {
-		struct perf_event_attr *attr;
-
-		world_init(&w, PERIOD);
-		for (size_t i = 0; i < 2; i++) {
-			attr = &w.events[i].form.attr;
-			if (!says_period)
-				attr->sample_type &= ~(uint64_t)PERF_SAMPLE_PERIOD;
-		}
-		/* the kernel of memory is to open the same */
-		virtual_cpus_free(w.cpus);
-		{
-			const struct perf_event_attr attrs[] = { *attr, *attr };
-			const struct virtual_cpus_config config = { N_CPUS, attrs, 2, world_clock,
-								    &w };
-
-			assert_int_equal(virtual_cpus_new(&config, &w.cpus), 0);
-			w.inner = virtual_cpus_source(w.cpus);
-		}
-		world_start(&w);
-		assert_int_equal(world_online(&w, "0-1", NULL, NULL), 0);
-		assert_int_equal(sampler_enable(w.sampler, w.now_ns, NULL), 0);
-		world_put(&w, 0, 10);
-		assert_int_equal(sampler_set_period(w.sampler, 2 * PERIOD, w.now_ns, &w.sink, NULL),
-				 0);
-		assert_int_equal(w.weight[0], 10 * PERIOD);
-		assert_true(w.seen[0].is_enabled);
-		assert_int_equal(sampler_period(w.sampler), 2 * PERIOD);
-		assert_int_equal(world_cpu(&w, 0).period, 2 * PERIOD);
-		world_put(&w, 0, 10);
-		/* a CPU that comes later has it, too */
-		assert_int_equal(world_online(&w, "0-2", NULL, NULL), 0);
-		world_put(&w, 2, 1);
-		world_read(&w);
-		assert_int_equal(w.weight[0], 30 * PERIOD);
-		assert_int_equal(w.weight[2], 2 * PERIOD);
-		assert_int_equal(world_result(&w, NULL).n_used, 21);
-		world_deinit(&w);
-	}
+	check_period(true);
+	check_period(false);
 }
 
 static void test_sampler_period_that_one_cpu_does_not_take_is_told(void **state)
@@ -483,6 +559,23 @@ static void test_sampler_drain_keeps_to_its_portion(void **state)
 	world_deinit(&w);
 }
 
+static void test_sampler_fill_of_a_ring_that_lies_is_not_more_than_the_ring(void **state)
+{
+	struct perf_event_mmap_page *control;
+	struct world w;
+
+	(void)state;
+	world_init(&w, PERIOD);
+	world_start(&w);
+	assert_int_equal(world_online(&w, "0", NULL, NULL), 0);
+	control = w.seen[0].memory;
+	control->data_head = 1ull << 40;
+	assert_int_equal(world_cpu(&w, 0).n_fill_bytes, PAGES * 4096);
+	assert_false(sampler_drain_cpu(w.sampler, 0, UINT64_MAX, &w.sink));
+	assert_int_equal(world_cpu(&w, 0).n_fill_bytes, 0);
+	world_deinit(&w);
+}
+
 static void test_sampler_sweep_gives_each_ring_its_turn(void **state)
 {
 	struct world w;
@@ -506,11 +599,15 @@ static void test_sampler_sweep_gives_each_ring_its_turn(void **state)
 	assert_false(sampler_sweep(w.sampler, UINT64_MAX, &w.sink));
 	assert_int_equal(w.n_taken[0], 100);
 	assert_false(sampler_sweep(w.sampler, UINT64_MAX, &w.sink));
-	/* to the byte: nothing is left, and it says so */
-	world_put(&w, 2, 5);
-	while (sampler_sweep(w.sampler, 112 * 5, &w.sink))
-		;
-	assert_int_equal(w.n_taken[2], 10);
+	/* to the byte */
+	for (unsigned int cpu = 0; cpu < 3; cpu++)
+		world_put(&w, cpu, 5);
+	assert_true(sampler_sweep(w.sampler, 112 * 10, &w.sink));
+	assert_false(sampler_sweep(w.sampler, UINT64_MAX, &w.sink));
+	for (unsigned int cpu = 0; cpu < 3; cpu++)
+		world_put(&w, cpu, 5);
+	assert_false(sampler_sweep(w.sampler, 112 * 15, &w.sink));
+	assert_int_equal(w.n_taken[0] + w.n_taken[1] + w.n_taken[2], w.n_written);
 	world_deinit(&w);
 }
 
@@ -544,19 +641,11 @@ static void test_sampler_ip_mode_hands_on_the_address(void **state)
 	struct world w;
 
 	(void)state;
-	world_init(&w, PERIOD);
 	attr.sample_type &= ~(uint64_t)PERF_SAMPLE_BRANCH_STACK;
 	attr.branch_sample_type = 0;
-	virtual_cpus_free(w.cpus);
-	{
-		const struct virtual_cpus_config config = { N_CPUS, &attr, 1, world_clock, &w };
-
-		assert_int_equal(virtual_cpus_new(&config, &w.cpus), 0);
-		w.inner = virtual_cpus_source(w.cpus);
-	}
-	w.events[0].form.attr = attr;
+	world_init(&w, PERIOD);
+	world_set_attrs(&w, &attr);
 	w.events[0].mode = EVENT_MODE_IP;
-	w.kernel.n_events = w.config.n_events = 1;
 	world_start(&w);
 	assert_int_equal(world_online(&w, "0", NULL, NULL), 0);
 	assert_int_equal(sampler_enable(w.sampler, w.now_ns, NULL), 0);
@@ -690,9 +779,11 @@ int main(void)
 		cmocka_unit_test(test_sampler_cpu_that_goes_is_drained_and_remembered),
 		cmocka_unit_test(test_sampler_closes_what_runs_only_after_a_last_look),
 		cmocka_unit_test(test_sampler_event_that_was_let_go_is_noticed_and_opened_anew),
+		cmocka_unit_test(test_sampler_event_that_is_looked_at_late_is_not_taken_for_dead),
 		cmocka_unit_test(test_sampler_disabled_event_is_not_taken_for_dead),
 		cmocka_unit_test(test_sampler_each_answer_of_the_kernel_is_of_its_cpu_alone),
 		cmocka_unit_test(test_sampler_busy_cpu_is_tried_ever_more_rarely),
+		cmocka_unit_test(test_sampler_busy_cpu_begins_anew_with_its_patience),
 		cmocka_unit_test(test_sampler_refused_cpu_is_tried_when_it_comes_anew),
 		cmocka_unit_test(test_sampler_rings_shrink_rather_than_fail),
 		cmocka_unit_test(test_sampler_rings_fit_into_the_budget_of_locked_memory),
@@ -703,6 +794,7 @@ int main(void)
 		cmocka_unit_test(test_sampler_period_is_of_the_samples_it_was_set_for),
 		cmocka_unit_test(test_sampler_period_that_one_cpu_does_not_take_is_told),
 		cmocka_unit_test(test_sampler_drain_keeps_to_its_portion),
+		cmocka_unit_test(test_sampler_fill_of_a_ring_that_lies_is_not_more_than_the_ring),
 		cmocka_unit_test(test_sampler_sweep_gives_each_ring_its_turn),
 		cmocka_unit_test(test_sampler_change_of_text_is_handed_on),
 		cmocka_unit_test(test_sampler_ip_mode_hands_on_the_address),

@@ -110,6 +110,7 @@ static void test_sampler_books_balance_with_loss_in_hardware(void **state)
 
 static void test_sampler_books_balance_with_throttling_and_turns(void **state)
 {
+	struct sampler_figures figures;
 	struct sampler_cpu one;
 	struct world w;
 
@@ -130,6 +131,34 @@ static void test_sampler_books_balance_with_throttling_and_turns(void **state)
 	one = world_cpu(&w, 1);
 	assert_int_equal(one.time_enabled_ns, 4 * SECOND_NS);
 	assert_int_equal(one.time_running_ns, SECOND_NS);
+	sampler_figures(w.sampler, &figures);
+	assert_int_equal(figures.n_throttles, 1);
+	world_deinit(&w);
+}
+
+/* 1 %, and two samples for each time that the counter starts anew */
+static void test_sampler_books_allow_for_each_start(void **state)
+{
+	struct conservation sums;
+	struct world w;
+
+	(void)state;
+	begin(&w, PERIOD);
+	assert_int_equal(sampler_enable(w.sampler, w.now_ns, NULL), 0); /* it is already */
+	world_put(&w, 0, 20);
+	assert_true(virtual_cpus_throttle(w.cpus, 0, true, w.now_ns));
+	assert_true(virtual_cpus_throttle(w.cpus, 0, false, w.now_ns));
+	pass(&w, 1);
+	assert_int_equal(sampler_conservation(w.sampler, 0, &sums, NULL, NULL), 0);
+	assert_int_equal(sums.n_expected_max, 20 + 2 + 2);
+	assert_int_equal(sums.n_expected_min, 20 - 2 - 2);
+	assert_int_equal(sampler_set_period(w.sampler, 2 * PERIOD, w.now_ns, &w.sink, NULL), 0);
+	world_put(&w, 0, 20);
+	assert_int_equal(sampler_disable(w.sampler, NULL), 0);
+	assert_int_equal(sampler_enable(w.sampler, w.now_ns, NULL), 0);
+	pass(&w, 1);
+	assert_int_equal(sampler_conservation(w.sampler, 0, &sums, NULL, NULL), 0);
+	assert_int_equal(sums.n_expected_max, 24 + 20 + 2 + 2);
 	world_deinit(&w);
 }
 
@@ -197,30 +226,44 @@ static void test_sampler_books_balance_for_a_slow_cpu_that_is_read_often(void **
 	world_deinit(&w);
 }
 
-static void put_more(struct world *w, unsigned int cpu, uint64_t *words)
+static void put_more(struct world *w, unsigned int cpu)
 {
-	(void)words;
 	if (cpu == 0)
 		world_put(w, 0, 60);
 }
 
+static void put_more_after(struct world *w, unsigned int cpu, uint64_t *words)
+{
+	(void)words;
+	put_more(w, cpu);
+}
+
+/* Samples come right before and right after each reading, so between the two of a pass. */
 static void test_sampler_books_balance_while_the_cpu_goes_on(void **state)
 {
 	struct world w;
 
 	(void)state;
-	begin(&w, PERIOD);
-	/* samples come right after each reading, so between the two of a pass */
-	w.on_read = put_more;
-	for (int i = 0; i < 20; i++) {
+	for (int is_after = 0; is_after < 2; is_after++) {
+		begin(&w, PERIOD);
+		w.before_read = is_after ? NULL : put_more;
+		w.on_read = is_after ? put_more_after : NULL;
+		for (uint64_t i = 1; i < 20; i++) {
+			pass(&w, 1);
+			(void)world_result(&w, NULL);
+			if (i % 3 == 0)
+				assert_int_equal(sampler_set_period(w.sampler,
+								    i % 2 ? PERIOD : 10 * PERIOD,
+								    w.now_ns, &w.sink, NULL),
+						 0);
+		}
+		assert_int_equal(sampler_disable(w.sampler, NULL), 0);
+		w.before_read = NULL;
+		w.on_read = NULL;
 		pass(&w, 1);
-		(void)world_result(&w, NULL);
+		assert_all_accounted(&w);
+		world_deinit(&w);
 	}
-	assert_int_equal(sampler_disable(w.sampler, NULL), 0);
-	w.on_read = NULL;
-	pass(&w, 1);
-	assert_all_accounted(&w);
-	world_deinit(&w);
 }
 
 static void test_sampler_books_stay_as_they_were_read(void **state)
@@ -246,20 +289,13 @@ static void test_sampler_books_stay_as_they_were_read(void **state)
 static void test_sampler_books_of_an_older_kernel_are_a_lower_bound(void **state)
 {
 	struct perf_event_attr attr = virtual_cpus_attr(PERIOD);
-	const struct virtual_cpus_config config = { N_CPUS, &attr, 1, world_clock, NULL };
-	struct virtual_cpus_config with_clock = config;
 	struct conservation_result result;
 	struct world w;
 
 	(void)state;
 	attr.read_format &= ~(uint64_t)PERF_FORMAT_LOST;
 	world_init(&w, PERIOD);
-	virtual_cpus_free(w.cpus);
-	with_clock.context = &w;
-	assert_int_equal(virtual_cpus_new(&with_clock, &w.cpus), 0);
-	w.inner = virtual_cpus_source(w.cpus);
-	w.events[0].form = (struct open_form){ attr, OPEN_WITHOUT_LOST };
-	w.config.n_events = w.kernel.n_events = 1;
+	world_set_attrs(&w, &attr);
 	world_start(&w);
 	assert_int_equal(world_online(&w, "0", NULL, NULL), 0);
 	assert_int_equal(sampler_enable(w.sampler, w.now_ns, NULL), 0);
@@ -358,6 +394,42 @@ static void test_sampler_books_show_each_break(void **state)
 	}
 }
 
+/* What one CPU has too much and another too little. */
+static void run_for_the_other(struct world *w, unsigned int cpu, uint64_t *words)
+{
+	words[2] = cpu == 0 ? words[1] + 5 : words[1] - 5;
+}
+
+static void test_sampler_books_are_checked_cpu_by_cpu(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, PERIOD);
+	w.on_read = run_for_the_other;
+	pass(&w, 1);
+	assert_broken(&w, SAMPLER_ALL_CPUS, "CPU 0: conservation: ran");
+	world_deinit(&w);
+}
+
+static void test_sampler_books_are_read_in_the_order_of_the_format(void **state)
+{
+	struct perf_event_attr attr = virtual_cpus_attr(PERIOD);
+	struct world w;
+
+	(void)state;
+	attr.read_format |= PERF_FORMAT_ID;
+	world_init(&w, PERIOD);
+	world_set_attrs(&w, &attr);
+	world_start(&w);
+	assert_int_equal(world_online(&w, "0", NULL, NULL), 0);
+	assert_int_equal(sampler_enable(w.sampler, w.now_ns, NULL), 0);
+	world_put(&w, 0, RING_SAMPLES + 20);
+	pass(&w, 1);
+	assert_all_accounted(&w);
+	world_deinit(&w);
+}
+
 static void test_sampler_books_show_a_sink_that_does_not_say_what_became_of_a_sample(void **state)
 {
 	struct world w;
@@ -376,7 +448,7 @@ static void test_sampler_books_show_a_sink_that_does_not_say_what_became_of_a_sa
 	w.n_counted_more = 1;
 	world_put(&w, 0, 10);
 	pass(&w, 1);
-	assert_broken(&w, SAMPLER_ALL_CPUS, "30 entries were read, but 40");
+	assert_broken(&w, SAMPLER_ALL_CPUS, "30 entries were read, but 40 counted and 0 rejected");
 	world_deinit(&w);
 }
 
@@ -570,6 +642,7 @@ int main(void)
 		cmocka_unit_test(test_sampler_books_balance_with_loss),
 		cmocka_unit_test(test_sampler_books_balance_with_loss_in_hardware),
 		cmocka_unit_test(test_sampler_books_balance_with_throttling_and_turns),
+		cmocka_unit_test(test_sampler_books_allow_for_each_start),
 		cmocka_unit_test(test_sampler_books_balance_across_the_gate),
 		cmocka_unit_test(test_sampler_books_balance_across_periods),
 		cmocka_unit_test(test_sampler_books_balance_for_a_slow_cpu_that_is_read_often),
@@ -578,6 +651,8 @@ int main(void)
 		cmocka_unit_test(test_sampler_books_of_an_older_kernel_are_a_lower_bound),
 		cmocka_unit_test(test_sampler_books_of_a_software_clock_have_no_least),
 		cmocka_unit_test(test_sampler_books_show_each_break),
+		cmocka_unit_test(test_sampler_books_are_checked_cpu_by_cpu),
+		cmocka_unit_test(test_sampler_books_are_read_in_the_order_of_the_format),
 		cmocka_unit_test(
 			test_sampler_books_show_a_sink_that_does_not_say_what_became_of_a_sample),
 		cmocka_unit_test(test_sampler_reading_that_fails_leaves_the_books),
