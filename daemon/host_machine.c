@@ -299,16 +299,14 @@ static int give_up_rights(struct host_machine *m, struct problem *problem)
 
 	raise_descriptor_limit(n_fds_needed(m));
 	if (geteuid() == 0) {
-		const char *name = m->options->user;
+		struct problem why = { "" };
 
-		r = sandbox_find_user(name, &user, problem);
-		if (r == SANDBOX_E_NO_USER)
-			problem_set(problem, r,
-				    "there is no user %s to become: create it (useradd --system "
-				    "%s), or name another with --user",
-				    name, name);
+		r = sandbox_find_user(m->options->user, &user, &why);
 		if (r != 0)
-			return r;
+			return problem_set(problem, r,
+					   "%.250s; make one with useradd --system autofdod, or "
+					   "name another with --user",
+					   why.text);
 		becomes = &user;
 	}
 	r = prepare_directory(m->options->directory, becomes, problem);
