@@ -2,17 +2,20 @@
 # shellcheck shell=sh disable=SC2154
 #
 # For the tests that run the daemon: sourced, with the program in $daemon. Makes a directory $dir
-# that goes when the test ends, and ends a daemon that it left running.
+# that goes when the test ends, and ends what it left running.
 
 set -eu
 export LC_ALL=C
 dir=$(mktemp -d)
 daemon_pid=
+load_pid=
 n_checked=0
 
 end()
 {
-	[ -z "$daemon_pid" ] || kill -KILL "$daemon_pid" 2>/dev/null || true
+	for pid in $daemon_pid $load_pid; do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
 	rm -rf "$dir"
 }
 trap end EXIT
@@ -75,4 +78,54 @@ wait_for()
 		tenths=$((tenths - 1))
 		sleep 0.1
 	done
+}
+
+# ended STATUS
+ended()
+{
+	status=0
+	wait "$daemon_pid" || status=$?
+	daemon_pid=
+	said=$(cat "$dir/log")
+	[ "$status" -eq "$1" ] || fail "exit status $status, not $1"
+	n_checked=$((n_checked + 1))
+}
+
+# number FILE KEY: of the first line with that key
+number()
+{
+	sed -n "s/^ *\"$2\": *\\([0-9]*\\),*\$/\\1/p" "$1" | head -1
+}
+
+# whole: what is published in $published is complete, and nothing else is there
+whole()
+{
+	n_manifests=0
+	for file in "$published"/*; do
+		case ${file##*/} in
+		latest.*) [ -e "$file" ] || fail "$file leads nowhere" ;;
+		2*Z.json)
+			n_manifests=$((n_manifests + 1))
+			# "name": …, "format": …, "bytes": …, "sha256": …
+			sed -n 's/^ *"name": "\(2[^"]*\)",$/\1/p; s/^ *"sha256": "\(.*\)".*$/\1/p' \
+				"$file" | paste -d ' ' - - >"$dir/files"
+			[ -s "$dir/files" ] || fail "$file names no files"
+			while read -r name sum; do
+				echo "$sum  $published/$name"
+			done <"$dir/files" | sha256sum --check --status || fail "$file: a file is not what it says"
+			;;
+		2*Z.afdo | 2*Z.unsym) ;;
+		*) fail "$file is no publication" ;;
+		esac
+	done
+	n_checked=$((n_checked + 1))
+}
+
+# accounts FILE TAKEN: for as many samples, all of them
+accounts()
+{
+	[ "$(number "$1" taken)" = "$2" ] || fail "$1: $(number "$1" taken) samples, not $2"
+	total=$(($(number "$1" used) + $(number "$1" rejected) + $(number "$1" lost)))
+	[ "$total" -eq "$2" ] || fail "$1: $total samples are accounted for, not $2"
+	n_checked=$((n_checked + 1))
 }
