@@ -30,9 +30,6 @@
 #define WALL_SLACK_NS SECOND_NS
 #define WALL_SLACK_DIVISOR 1000u
 
-/* Shorter, and a late pass of the loop might look like an event that does not run. */
-#define LET_GO_AFTER_NS SECOND_NS
-
 #define READ_WORDS_MAX 5u
 
 /* what read(2) gives: count, [enabled], [running], [id], [lost] (perf_read_one, Linux 6.12) */
@@ -162,12 +159,17 @@ static void add_span(const struct sampler *sampler, const struct slot *slot,
 	add_stretch(slot_event(sampler, slot), &stretch, sum);
 }
 
+static uint64_t wall_slack_ns(uint64_t wall_ns)
+{
+	return WALL_SLACK_NS + wall_ns / WALL_SLACK_DIVISOR;
+}
+
 static void add_wall(const struct slot *slot, uint64_t now_ns, struct conservation *sum)
 {
 	uint64_t wall_ns = now_ns > slot->opened_ns ? now_ns - slot->opened_ns : 0;
 
 	sum->wall_ns += wall_ns;
-	sum->wall_slack_ns += WALL_SLACK_NS + wall_ns / WALL_SLACK_DIVISOR;
+	sum->wall_slack_ns += wall_slack_ns(wall_ns);
 }
 
 static void mark_loss(struct slot *slot, uint64_t n_lost)
@@ -181,15 +183,21 @@ static void mark_loss(struct slot *slot, uint64_t n_lost)
 		mark->is_untold = false;
 }
 
-/* Was it enabled, but did not run on its time? Then its CPU was away meanwhile. */
-static void look_for_life(struct slot *slot, const struct event_reading *reading, uint64_t now_ns)
+/*
+ * Was it enabled, but its time stood still? Then its CPU was away meanwhile. Its time is short,
+ * too, on a CPU that runs guests, if the guests have the PMU then; but it goes on, from one reading
+ * to the next.
+ */
+static void look_for_life(struct slot *slot, const struct event_reading *least,
+			  const struct event_reading *most, uint64_t now_ns)
 {
-	uint64_t lived_ns = reading->time_enabled_ns - slot->last_reading.time_enabled_ns;
+	uint64_t lived_ns = most->time_enabled_ns - slot->last_reading.time_enabled_ns;
+	uint64_t wall_ns = now_ns > slot->watched_ns ? now_ns - slot->watched_ns : 0;
 
-	if (!slot->is_enabled || reading->time_enabled_ns == 0 ||
-	    now_ns < slot->watched_ns + LET_GO_AFTER_NS)
+	if (!slot->is_enabled)
 		return;
-	slot->is_let_go |= lived_ns < (now_ns - slot->watched_ns) / 2;
+	slot->is_let_go |= least->time_enabled_ns == most->time_enabled_ns &&
+			   wall_ns > lived_ns + wall_slack_ns(wall_ns);
 	slot->watched_ns = now_ns;
 }
 
@@ -237,7 +245,7 @@ int slot_read(struct sampler *sampler, unsigned int cpu, uint64_t now_ns,
 		return r;
 	mark_loss(slot, most.n_lost);
 	take_down(sampler, slot, &least, &most, now_ns);
-	look_for_life(slot, &most, now_ns);
+	look_for_life(slot, &least, &most, now_ns);
 	slot->last_reading = most;
 	return 0;
 }

@@ -139,6 +139,27 @@ static void live_a_bit(struct world *w, unsigned int cpu, uint64_t *words)
 	words[2] = words[1];
 }
 
+static void live_beside_a_guest(struct world *w, unsigned int cpu, uint64_t *words)
+{
+	words[1] = words[2] = words[1] / 1000 + ++w->n_changes;
+}
+
+static void test_sampler_event_that_lives_beside_a_guest_is_not_taken_for_dead(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, PERIOD);
+	world_start(&w);
+	assert_int_equal(world_online(&w, "0", NULL, NULL), 0);
+	assert_int_equal(sampler_enable(w.sampler, w.now_ns, NULL), 0);
+	w.now_ns += 100 * SECOND_NS;
+	w.on_read = live_beside_a_guest;
+	world_read(&w);
+	assert_int_equal(sampler_retry_ns(w.sampler), UINT64_MAX);
+	world_deinit(&w);
+}
+
 static void test_sampler_event_that_is_looked_at_late_is_not_taken_for_dead(void **state)
 {
 	struct world w;
@@ -779,6 +800,8 @@ int main(void)
 		cmocka_unit_test(test_sampler_cpu_that_goes_is_drained_and_remembered),
 		cmocka_unit_test(test_sampler_closes_what_runs_only_after_a_last_look),
 		cmocka_unit_test(test_sampler_event_that_was_let_go_is_noticed_and_opened_anew),
+		cmocka_unit_test(
+			test_sampler_event_that_lives_beside_a_guest_is_not_taken_for_dead),
 		cmocka_unit_test(test_sampler_event_that_is_looked_at_late_is_not_taken_for_dead),
 		cmocka_unit_test(test_sampler_disabled_event_is_not_taken_for_dead),
 		cmocka_unit_test(test_sampler_each_answer_of_the_kernel_is_of_its_cpu_alone),

@@ -518,6 +518,31 @@ static void test_sampler_reading_that_fails_at_the_end_makes_a_lower_bound(void 
 	world_deinit(&w);
 }
 
+static void fail_to_read(struct world *w, unsigned int cpu)
+{
+	w->errors[CALL_READ][cpu] = -EIO;
+}
+
+static void test_sampler_reading_that_fails_after_a_new_period_makes_a_lower_bound(void **state)
+{
+	struct conservation sums;
+	struct world w;
+
+	(void)state;
+	begin(&w, PERIOD);
+	world_put(&w, 1, 10);
+	w.before_period = fail_to_read;
+	assert_int_equal(sampler_set_period(w.sampler, 2 * PERIOD, w.now_ns, &w.sink, NULL), 0);
+	assert_int_equal(world_cpu(&w, 1).n_read_errors, 1);
+	w.errors[CALL_READ][0] = w.errors[CALL_READ][1] = 0;
+	world_put(&w, 1, 10);
+	pass(&w, 1);
+	(void)world_result(&w, &sums);
+	assert_true(sums.is_loss_inexact);
+	assert_int_equal(sums.n_used, 20);
+	world_deinit(&w);
+}
+
 static void test_sampler_event_in_error_is_opened_anew(void **state)
 {
 	struct sampler_change change;
@@ -657,6 +682,8 @@ int main(void)
 			test_sampler_books_show_a_sink_that_does_not_say_what_became_of_a_sample),
 		cmocka_unit_test(test_sampler_reading_that_fails_leaves_the_books),
 		cmocka_unit_test(test_sampler_reading_that_fails_at_the_end_makes_a_lower_bound),
+		cmocka_unit_test(
+			test_sampler_reading_that_fails_after_a_new_period_makes_a_lower_bound),
 		cmocka_unit_test(test_sampler_event_in_error_is_opened_anew),
 		cmocka_unit_test(test_sampler_books_balance_whatever_happens),
 	};
