@@ -61,6 +61,12 @@ static void test_facts_that_could_be_are_read(void **state)
 	assert_int_equal(read_facts(&nothing, &problem), 0);
 	memset(facts.reason, 'x', sizeof(facts.reason) - 1);
 	assert_int_equal(read_facts(&facts, &problem), 0);
+	facts.is_ip_only = facts.is_fs = 1;
+	memset(facts.build_id.bytes, 1, BUILD_ID_BYTES_MAX);
+	facts.build_id.n_bytes = BUILD_ID_BYTES_MAX;
+	assert_int_equal(read_facts(&facts, &problem), 0);
+	strcpy(nothing.reason, " ~");
+	assert_int_equal(read_facts(&nothing, &problem), 0);
 }
 
 static void test_facts_of_another_size_are_refused(void **state)

@@ -138,6 +138,26 @@ static void test_produce_stacks_become_a_profile_and_figures(void **state)
 	assert_true(facts.has_profile && facts.is_selected && !facts.is_ip_only);
 	assert_int_equal(facts.verdict, VERDICT_FIT);
 	assert_string_equal(facts.reason, f.produced.figures.verdict.reason);
+	assert_true(facts.density > 0 && facts.density == f.produced.figures.density);
+	assert_memory_equal(&facts.accumulate, &f.produced.accumulate, sizeof(facts.accumulate));
+	assert_int_equal(facts.accumulate.n_units, 1);
+	tear_down(&f);
+}
+
+/* A range that begins where branches arrive from outside the function only is told apart: "f". */
+static void test_produce_bolt_knows_where_functions_begin(void **state)
+{
+	struct fixture f;
+
+	set_up(&f);
+	add_pair(&f, 0, 8, 100);
+	add_pair(&f, 0x11, 0x1f, 70);
+	add_branch(&f, 8, 0x11, 60);
+	add_branch(&f, 13, 0, 50);
+	assert_int_equal(produce_select(&f.input, &f.produced), 0);
+	expect_text(&f, PRODUCE_BOLT,
+		    "B 401008 401011 60 0\nB 40100d 401000 50 0\n"
+		    "F 401000 401008 100\nf 401011 40101f 70\n");
 	tear_down(&f);
 }
 
@@ -250,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_produce_stacks_become_a_profile_and_figures),
+		cmocka_unit_test(test_produce_bolt_knows_where_functions_begin),
 		cmocka_unit_test(test_produce_ip_only_counts_instructions_and_is_thin),
 		cmocka_unit_test(test_produce_verdict_knows_of_loss_and_of_invalid_ranges),
 		cmocka_unit_test(test_produce_compatible_differs_where_it_should),

@@ -193,6 +193,7 @@ static void test_manifest_says_what_where_and_when(void **state)
 	expect(&f, "sampling.source", "machine");
 	expect(&f, "sampling.cpus", "8");
 	expect(&f, "sampling.events.0.pmu", "cpu_core");
+	expect(&f, "sampling.events.0.name", "BR_INST_RETIRED.NEAR_TAKEN");
 	expect(&f, "sampling.events.0.config", "8388");
 	expect(&f, "sampling.events.0.period", "500009");
 	expect(&f, "sampling.events.0.without", "exact loss counts");
@@ -254,6 +255,22 @@ static void test_manifest_profile_figures_and_verdict(void **state)
 	expect(&f, "budget.maxOverhead", "0.001");
 	expect(&f, "budget.configuredPeriod", "500009");
 	expect(&f, "budget.reason", "starting");
+	expect(&f, "budget.duty", "1");
+	expect(&f, "budget.overhead.total", "0");
+	expect(&f, "budget.recentOverhead", "0");
+	expect(&f, "profile.isIpOnly", "false");
+	assert_false(json_object_object_get_ex(find(&f, "budget"), "stoppedBy", NULL));
+	f.budget.decision.reason = BUDGET_STOPPED;
+	f.budget.decision.stopped_by = BUDGET_OWN;
+	f.budget.decision.duty_shift = 2;
+	f.budget.totals.capacity_ns = 1000;
+	f.budget.totals.cost_ns[BUDGET_OWN] = 30;
+	f.budget.totals.cost_ns[BUDGET_SAMPLES] = 20;
+	encode(&f);
+	expect(&f, "budget.stoppedBy", budget_account_name(BUDGET_OWN));
+	expect(&f, "budget.duty", "0.25");
+	expect(&f, "budget.overhead.total", "0.05");
+	expect(&f, "budget.overhead.own", "0.03");
 	tear_down(&f);
 }
 
@@ -265,6 +282,7 @@ static void test_manifest_files_have_size_and_hash(void **state)
 	set_up(&f);
 	encode(&f);
 	expect(&f, "files.0.name", "a.afdo");
+	expect(&f, "files.0.format", "extbinary");
 	expect(&f, "files.0.bytes", "3");
 	expect(&f, "files.0.sha256",
 	       "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -321,10 +339,12 @@ static void test_manifest_numbers_and_texts_that_json_lacks_are_replaced(void **
 	f.input.weight_sum = INFINITY;
 	f.input.effective_samples = 1e300;
 	f.sums.conservation.n_used = UINT64_MAX;
+	f.input.source = " ~";
 	strcpy(f.facts.reason, "\"quoted\"\t\033[31m \xc3\xa4");
 	encode(&f);
 	expect(&f, "profile.density", "null");
 	expect(&f, "weight.sum", "null");
+	expect(&f, "sampling.source", " ~");
 	expect(&f, "weight.effectiveSamples", "1e+300");
 	expect(&f, "samples.used", "18446744073709551615");
 	expect(&f, "profile.reason", "\"quoted\"??[31m ??");

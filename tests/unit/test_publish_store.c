@@ -168,7 +168,21 @@ struct fixture {
 	struct store_result result;
 	struct problem problem;
 	char profile[N_PROFILE_BYTES];
+	unsigned int n_fds; /* open before */
 };
+
+static unsigned int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	assert_non_null(dir);
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
 
 static void set_up(struct fixture *f)
 {
@@ -178,6 +192,7 @@ static void set_up(struct fixture *f)
 			   fake_rename, fake_symlink, fake_readlink, fake_unlink, fake_close },
 	};
 	f->calls.context = &f->faults;
+	f->n_fds = count_fds();
 	assert_non_null(mkdtemp(f->directory));
 	f->options = (struct store_options){
 		.directory = f->directory,
@@ -202,6 +217,7 @@ static void tear_down(struct fixture *f)
 {
 	store_free(f->store);
 	remove_tree(f->directory);
+	assert_int_equal(count_fds(), f->n_fds);
 }
 
 static int open_store(struct fixture *f)
@@ -396,6 +412,7 @@ static void test_store_retention_counts_and_leaves_what_is_not_ours(void **state
 		"notes",
 		"20200101T000000Z.afdo.bak",
 		"20200101T000000Z",
+		"20200101T00000xZ.afdo",
 		"20200101T000000.afdo",
 		"20200101t000000Z.afdo",
 		"X20200101T000000Z.afdo",
@@ -597,6 +614,71 @@ static void test_store_each_call_that_fails_leaves_nothing_torn(void **state)
 		fail_at(at, errors[at % array_size(errors)], false, NULL);
 }
 
+/* Fails each call of a kind, one at a time. Returns how many of these failures nobody was told of.
+ */
+static unsigned int count_untold(const char *kind, unsigned int *ret_n)
+{
+	unsigned int n_calls = count_calls(kind), n_untold = 0;
+
+	for (unsigned int at = 0; at < n_calls; at++) {
+		struct fixture f;
+
+		set_up(&f);
+		f.options.n_files_max = 1;
+		assert_int_equal(open_store(&f), 0);
+		assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+		f.faults = (struct faults){
+			.trouble = FAIL, .at = at, .error = EIO, .only = kind, .n_write_max = 3000
+		};
+		if (publish_all(&f, BUILD_ID, NOON + 1) == 0 && f.result.n_late == 0)
+			n_untold++;
+		else
+			assert_true(f.problem.text[0] || f.result.late.text[0]);
+		tear_down(&f);
+	}
+	*ret_n = n_calls;
+	return n_untold;
+}
+
+static void test_store_failures_are_told(void **state)
+{
+	static const char *const told[] = {
+		"open", "write", "sync", "rename", "symlink", "unlink"
+	};
+	unsigned int n, n_untold;
+
+	for (size_t i = 0; i < array_size(told); i++) {
+		assert_int_equal(count_untold(told[i], &n), 0);
+		assert_true(n >= 3);
+	}
+	/* of descriptors, those of the three files matter */
+	n_untold = count_untold("close", &n);
+	assert_int_equal(n - n_untold, 3);
+	/* whatever cannot be read as a link is none of ours */
+	assert_int_equal(count_untold("readlink", &n), 3);
+}
+
+static void test_store_manifest_that_stays_keeps_its_files(void **state)
+{
+	struct fixture f;
+
+	set_up(&f);
+	f.options.n_files_max = 1;
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	f.faults = (struct faults){ .trouble = FAIL, .error = EPERM, .only = "unlink" };
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON + 1), 0);
+	assert_int_equal(f.result.n_removed, 0);
+	assert_int_equal(f.result.n_late, 1);
+	assert_non_null(strstr(f.result.late.text, "remove"));
+	assert_non_null(strstr(f.result.late.text, NAME ".json"));
+	assert_true(exists(&f, BUILD_ID, NAME ".json") && exists(&f, BUILD_ID, NAME ".afdo"));
+	f.faults = (struct faults){ 0 };
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON + 2), 0);
+	assert_int_equal(f.result.n_removed, 2);
+	tear_down(&f);
+}
+
 static void test_store_each_call_from_which_all_fail_leaves_nothing_torn(void **state)
 {
 	unsigned int n_calls = count_calls(NULL);
@@ -738,6 +820,8 @@ static void test_store_open_removes_only_what_was_half_written(void **state)
 	store_free(steal_ptr(f.store));
 	touch(&f, ".autofdod-20200101T000000Z.afdo.tmp");
 	touch(&f, ".autofdod-latest.json.tmp");
+	assert_int_equal(mkdir(path_of(&f, "lost", ""), 0755), 0);
+	assert_int_equal(symlink("x", path_of(&f, "lost", ".autofdod-latest.json.tmp")), 0);
 	for (size_t i = 0; i < array_size(kept); i++)
 		touch(&f, kept[i]);
 	assert_int_equal(store_open(&f.options, &f.calls, &f.store, &n_left, &f.problem), 0);
@@ -745,6 +829,7 @@ static void test_store_open_removes_only_what_was_half_written(void **state)
 	for (size_t i = 0; i < array_size(kept); i++)
 		assert_true(exists(&f, BUILD_ID, kept[i]));
 	assert_true(exists(&f, BUILD_ID, NAME ".afdo"));
+	assert_true(exists(&f, "lost", ".autofdod-latest.json.tmp"));
 	tear_down(&f);
 }
 
@@ -762,6 +847,8 @@ int main(void)
 		cmocka_unit_test(test_store_directory_that_vanished_is_found_again),
 		cmocka_unit_test(test_store_abort_leaves_nothing),
 		cmocka_unit_test(test_store_each_call_that_fails_leaves_nothing_torn),
+		cmocka_unit_test(test_store_failures_are_told),
+		cmocka_unit_test(test_store_manifest_that_stays_keeps_its_files),
 		cmocka_unit_test(test_store_each_call_from_which_all_fail_leaves_nothing_torn),
 		cmocka_unit_test(test_store_full_disk_says_so),
 		cmocka_unit_test(test_store_interrupted_write_goes_on),
