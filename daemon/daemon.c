@@ -120,8 +120,14 @@ static void begin_stop(struct daemon *d)
 
 void daemon_publication_ended(struct daemon *d)
 {
-	if (d->is_stopping || (d->has_played && d->options->exit_at_end))
-		(void)sd_event_exit(d->event, 0);
+	const struct publication_last *last = &d->publication.last;
+
+	if (!d->is_stopping && !(d->has_played && d->options->exit_at_end))
+		return;
+	/* what was counted is in no file */
+	if (last->realtime_ns && !last->is_ok)
+		d->exit_status = SERVICE_FAILED;
+	(void)sd_event_exit(d->event, 0);
 }
 
 static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
