@@ -36,6 +36,7 @@ struct arguments {
 	enum produce_format format;
 	enum stats_form stats;
 	bool is_llvm, has_md5_names, allow_mismatch;
+	bool has_offsets; /* of the dump */
 };
 
 /* One conversion. */
@@ -60,6 +61,8 @@ static const char usage[] =
 	"      --perf-data=FILE      recording of perf record -b, - for standard input;\n"
 	"                            may be given several times: counts add up\n"
 	"      --unsymbolized=FILE   counters with absolute link-time addresses\n"
+	"      --offsets             the dump counts addresses from the kernel's first byte, as\n"
+	"                            autofdod's do when it finds no vmlinux\n"
 	"  -o, --output=FILE         where to write, - for standard output\n"
 	"      --format=FORMAT       extbinary (default, for clang), text, unsymbolized, or bolt\n"
 	"      --md5                 write hashes of names (extbinary only)\n"
@@ -75,6 +78,7 @@ enum option_code {
 	OPTION_VMLINUX = 256,
 	OPTION_PERF_DATA,
 	OPTION_UNSYMBOLIZED,
+	OPTION_OFFSETS,
 	OPTION_FORMAT,
 	OPTION_MD5,
 	OPTION_COMPAT,
@@ -86,6 +90,7 @@ static const struct option options[] = {
 	{ "vmlinux", required_argument, NULL, OPTION_VMLINUX },
 	{ "perf-data", required_argument, NULL, OPTION_PERF_DATA },
 	{ "unsymbolized", required_argument, NULL, OPTION_UNSYMBOLIZED },
+	{ "offsets", no_argument, NULL, OPTION_OFFSETS },
 	{ "output", required_argument, NULL, 'o' },
 	{ "format", required_argument, NULL, OPTION_FORMAT },
 	{ "md5", no_argument, NULL, OPTION_MD5 },
@@ -136,6 +141,9 @@ static int parse_option(int code, struct arguments *a)
 	case OPTION_UNSYMBOLIZED:
 		a->unsymbolized = optarg;
 		return 0;
+	case OPTION_OFFSETS:
+		a->has_offsets = true;
+		return 0;
 	case 'o':
 		a->output = optarg;
 		return 0;
@@ -184,6 +192,8 @@ static int parse(int argc, char **argv, struct arguments *a)
 		return usage_error("-o is missing", NULL);
 	if (!a->n_perf_data == !a->unsymbolized)
 		return usage_error("give either --perf-data or --unsymbolized", NULL);
+	if (a->has_offsets && !a->unsymbolized)
+		return usage_error("--offsets goes with --unsymbolized", NULL);
 	if (a->has_md5_names && a->format != PRODUCE_EXTBINARY)
 		return usage_error("--md5 goes with --format=extbinary only", NULL);
 	return 0;
@@ -247,6 +257,26 @@ static int count_recordings(struct conversion *c)
 	return produce_select(&c->input, &c->produced);
 }
 
+static void place(uint64_t *vaddr, uint64_t base_vaddr)
+{
+	if (*vaddr != VADDR_EXTERNAL)
+		*vaddr += base_vaddr;
+}
+
+/* From offsets, modulo 2^64, to link-time addresses. */
+static void place_counts(struct branch_counts *counts, uint64_t base_vaddr)
+{
+	for (size_t i = 0; i < counts->n_branches; i++) {
+		place(&counts->branches[i].from_vaddr, base_vaddr);
+		place(&counts->branches[i].to_vaddr, base_vaddr);
+	}
+	for (size_t i = 0; i < counts->n_ranges; i++) {
+		place(&counts->ranges[i].start_vaddr, base_vaddr);
+		place(&counts->ranges[i].end_vaddr, base_vaddr);
+	}
+	branch_counts_normalize(counts);
+}
+
 static int read_dump(struct conversion *c)
 {
 	const struct unsymbolized_options dump = { .ceiling_bytes = DUMP_BYTES_MAX };
@@ -264,6 +294,8 @@ static int read_dump(struct conversion *c)
 	if (r < 0)
 		return problem_set(&c->problem, r, "%s: %.300s", path,
 				   reason.text[0] ? reason.text : strerror(-r));
+	if (c->arguments->has_offsets)
+		place_counts(&c->counts, c->symbols->image->preferred_base);
 	/* llvm-profgen takes a dump as it is */
 	return c->arguments->is_llvm ? 0 : produce_select(&c->input, &c->produced);
 }
