@@ -39,14 +39,10 @@ static int drop_bounding(void)
 	return 0;
 }
 
-int capabilities_forget_future(struct problem *problem)
+int capabilities_drop_bounding(struct problem *problem)
 {
-	int r;
+	int r = drop_bounding();
 
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return problem_set(problem, -errno, "capabilities: clear ambient: %s",
-				   strerror(errno));
-	r = drop_bounding();
 	if (r < 0 && r != -EPERM) /* without CAP_SETPCAP; no_new_privs makes it meaningless */
 		return problem_set(problem, r, "capabilities: drop bounding: %s", strerror(-r));
 	return 0;

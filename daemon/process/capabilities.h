@@ -14,10 +14,10 @@ struct problem;
 must_check int capabilities_read(uint64_t *ret_permitted);
 /* Lets the permitted ones survive a change from root to another user. 0; -errno. */
 must_check int capabilities_hold(struct problem *problem);
+/* Empties the bounding set, where CAP_SETPCAP allows it: best called early. 0; -errno. */
+must_check int capabilities_drop_bounding(struct problem *problem);
 /*
- * Empties the ambient set, and the bounding set where CAP_SETPCAP allows it, which it must be
- * called with. 0; -errno.
+ * Those of kept that are permitted stay permitted and effective, all others go. None is left
+ * inheritable, and so none is ambient. 0; -errno.
  */
-must_check int capabilities_forget_future(struct problem *problem);
-/* Those of kept that are permitted stay permitted and effective, all others go. 0; -errno. */
 must_check int capabilities_keep(uint64_t kept, struct problem *problem);

@@ -321,8 +321,6 @@ static int ask(struct opener *opener, enum opener_kind kind, size_t i_event, uns
 	int r;
 
 	assert(i_event < opener->n_events);
-	if (reap(opener))
-		return explain_end(opener, problem);
 	r = settle(opener, problem);
 	if (r == 0)
 		r = send_request(opener, kind, i_event, cpu, problem);

@@ -44,7 +44,7 @@ static int forget_future(struct problem *problem)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return problem_set(problem, -errno, "sandbox: set no_new_privs: %s",
 				   strerror(errno));
-	return capabilities_forget_future(problem);
+	return capabilities_drop_bounding(problem);
 }
 
 static int become(const struct sandbox_user *user, struct problem *problem)

@@ -464,6 +464,8 @@ static void test_opener_that_hangs_is_not_waited_for_twice(void **state)
 	/* the answer about CPU 1 has come: it is not that about CPU 3 */
 	assert_int_equal(opener_open(f->opener, 0, 3, &fd, &f->problem), 0);
 	assert_int_equal(read_and_close(fd), 3007);
+	assert_int_equal(opener_open(f->opener, 0, 4, &fd, &f->problem), 0);
+	assert_int_equal(read_and_close(fd), 4007);
 }
 
 static void test_opener_ends_with_its_parent(void **state)

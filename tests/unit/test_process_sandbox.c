@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
@@ -28,6 +29,7 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include "base/problem.h"
+#include "process/capabilities.h"
 #include "process/sandbox.h"
 #include "process/sandbox_private.h"
 #include "process_example.h"
@@ -38,17 +40,17 @@ static int drop_and_look(void *context)
 {
 	struct sandbox_facts facts;
 	struct problem problem = { 0 };
-	uint64_t lacks_none = ~0ull;
+	const gid_t groups[] = { 4, 24 };
 
+	expect(setgroups(2, groups) == 0);
 	expect(sandbox_drop(&nobody, &problem) == 0);
 	expect(sandbox_read("/proc", &facts, &problem) == 0);
 	expect(sandbox_verify(&facts, &problem));
 	for (size_t i = 0; i < 4; i++)
 		expect(facts.uids[i] == nobody.uid && facts.gids[i] == nobody.gid);
 	expect(facts.n_groups == 0);
-	lacks_none = facts.caps_permitted | facts.caps_effective | facts.caps_inheritable |
-		     facts.caps_ambient | facts.caps_bounding;
-	expect(lacks_none == 0);
+	expect((facts.caps_permitted | facts.caps_effective | facts.caps_inheritable |
+		facts.caps_ambient | facts.caps_bounding) == 0);
 	expect(facts.has_no_new_privs);
 	expect(!facts.has_filter);
 	expect(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
@@ -114,7 +116,31 @@ static int drop_without_user(void *context)
 
 	expect(sandbox_drop(NULL, NULL) == 0);
 	expect(getuid() == before);
+	expect(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
 	return 0;
+}
+
+/* As with AmbientCapabilities=, without the right to change the bounding set. */
+static int drop_one_capability(void *context)
+{
+	struct sandbox_facts facts;
+
+	expect(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0);
+	expect(setresuid(nobody.uid, nobody.uid, nobody.uid) == 0);
+	expect(capabilities_keep(1ull << CAP_PERFMON, NULL) == 0);
+	expect(sandbox_drop(NULL, NULL) == 0);
+	expect(sandbox_read("/proc", &facts, NULL) == 0);
+	expect(facts.caps_permitted == 0 && facts.caps_bounding != 0);
+	facts.gids[0] = facts.gids[1] = facts.gids[2] = facts.gids[3] = nobody.gid;
+	expect(sandbox_verify(&facts, NULL)); /* no_new_privs makes up for it */
+	return 0;
+}
+
+static void test_sandbox_user_with_a_capability_loses_it(void **state)
+{
+	if (geteuid() != 0)
+		skip_because("not root");
+	assert_int_equal(in_child(drop_one_capability, NULL), 0);
 }
 
 static void test_sandbox_no_user_keeps_the_user(void **state)
@@ -281,7 +307,7 @@ static void test_sandbox_read_takes_the_lines_on_rights(void **state)
 		"Name:\tUid:\t9\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t4 24 27 \n"
 		"CapInh:\t0000000000000001\nCapPrm:\t0000000000000002\nCapEff:\t0000000000000003\n"
 		"CapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000004\nNoNewPrivs:\t1\n"
-		"Seccomp:\t2\nSeccomp_filters:\t1\n";
+		"Seccomp_filters:\t1\nSeccomp:\t2\n";
 	struct sandbox_facts facts = { 0 };
 
 	assert_int_equal(read_made_up(text, &facts), 0);
@@ -322,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_sandbox_another_user_stays_who_it_is),
 		cmocka_unit_test(test_sandbox_keeps_the_capabilities_that_it_is_told),
 		cmocka_unit_test(test_sandbox_no_user_keeps_the_user),
+		cmocka_unit_test(test_sandbox_user_with_a_capability_loses_it),
 		cmocka_unit_test(test_sandbox_filter_refuses_what_gives_power),
 		cmocka_unit_test(test_sandbox_filter_leaves_local_sockets),
 		cmocka_unit_test(test_sandbox_filter_lets_the_daemon_work),

@@ -19,9 +19,11 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "process/sandbox.h"
 #include "process/worker.h"
 #include "process_example.h"
 
@@ -264,6 +266,19 @@ static void test_worker_kill_after_its_end_changes_nothing(void **state)
 	worker_free(worker);
 }
 
+static void test_worker_kill_after_its_crash_changes_nothing(void **state)
+{
+	struct worker *worker;
+	struct pollfd ended = { .events = POLLIN };
+
+	skip_with_sanitizer("the sanitizer turns SIGSEGV into a report");
+	worker = start(&plain, crash, (void *)8);
+	ended.fd = worker_pid_fd(worker);
+	assert_int_equal(poll(&ended, 1, 120000), 1);
+	worker_kill(worker, WORKER_DEADLINE);
+	assert_end(finish(worker), WORKER_CRASHED, "signal 11");
+}
+
 static void test_worker_free_ends_a_running_one(void **state)
 {
 	struct worker *worker = start(&plain, hang, NULL);
@@ -437,6 +452,14 @@ static void test_worker_reads_files_and_nothing_else(void **state)
 	worker_end_deinit(&end);
 }
 
+static bool is_null(int fd)
+{
+	struct stat null, other;
+
+	return stat("/dev/null", &null) == 0 && fstat(fd, &other) == 0 &&
+	       null.st_rdev == other.st_rdev;
+}
+
 static int count_fds(void *context, struct worker_out *out, struct problem *problem)
 {
 	const int *kept = context;
@@ -450,14 +473,14 @@ static int count_fds(void *context, struct worker_out *out, struct problem *prob
 	for (int fd = 0; fd < 64; fd++)
 		if (bits[fd])
 			return 100 + fd;
-	return write(1, "x", 1) == 1 ? 0 : 2; /* /dev/null */
+	return is_null(0) && is_null(1) ? 0 : 2;
 }
 
 static void test_worker_has_the_descriptors_that_it_is_given(void **state)
 {
 	int epoll_fd = epoll_create1(0);
 	int kept[2] = { open("/dev/null", O_RDONLY), open("/dev/zero", O_RDONLY) };
-	int other = open("/dev/null", O_RDONLY);
+	int others[2] = { open("/dev/null", O_RDONLY), dup2(0, 60) };
 	int swapped[2] = { kept[1], kept[0] };
 	struct worker_config config = plain;
 	struct worker_end end;
@@ -471,7 +494,8 @@ static void test_worker_has_the_descriptors_that_it_is_given(void **state)
 	close(epoll_fd);
 	close(kept[0]);
 	close(kept[1]);
-	close(other);
+	close(others[0]);
+	close(others[1]);
 }
 
 /* Writes a file of more bytes than its result may have, and through a descriptor it was not given.
@@ -488,7 +512,9 @@ static int write_file(void *context, struct worker_out *out, struct problem *pro
 	for (int i = 0; i < 100; i++)
 		if (write(fd, bytes, sizeof(bytes)) != sizeof(bytes))
 			return 1;
-	return fsync(fd) == 0 && write(*(int *)context, "x", 1) == 1 ? 0 : 2;
+	if (fsync(fd) < 0 || write(*(int *)context, "x", 1) != 1)
+		return 2;
+	return ftruncate(out->fd, 0) < 0 && errno == EPERM ? 0 : 3; /* it is sealed */
 }
 
 static void test_worker_for_own_work_writes_files(void **state)
@@ -566,6 +592,28 @@ static void test_worker_has_no_rights_and_the_last_place(void **state)
 	worker_end_deinit(&end);
 }
 
+/* Files of /proc/self are root's in a daemon that cannot be dumped. */
+static int run_from_daemon(void *context)
+{
+	const struct sandbox_user nobody = { 65534, 65534 };
+	struct worker_end end;
+	char *score;
+
+	expect(sandbox_drop(&nobody, NULL) == 0);
+	expect(sandbox_filter(NULL) == 0);
+	end = run(&plain, show_itself, NULL);
+	expect(end.outcome == WORKER_DONE);
+	expect(end.result.without == 0);
+	score = text_of(&end.result, 2);
+	expect(strcmp(score, "1000\n") == 0);
+	return 0;
+}
+
+static void test_worker_of_a_daemon_without_rights_is_the_same(void **state)
+{
+	assert_int_equal(in_child(run_from_daemon, NULL), 0);
+}
+
 static void test_worker_that_is_urgent_keeps_the_priority(void **state)
 {
 	struct worker_config config = plain;
@@ -610,6 +658,7 @@ int main(void)
 		cmocka_unit_test(test_worker_garbage_is_malformed),
 		cmocka_unit_test(test_worker_hanging_job_ends_by_kill),
 		cmocka_unit_test(test_worker_kill_after_its_end_changes_nothing),
+		cmocka_unit_test(test_worker_kill_after_its_crash_changes_nothing),
 		cmocka_unit_test(test_worker_free_ends_a_running_one),
 		cmocka_unit_test(test_worker_ends_with_its_parent),
 		cmocka_unit_test(test_worker_memory_is_limited_beyond_what_was_there),
@@ -620,6 +669,7 @@ int main(void)
 		cmocka_unit_test(test_worker_has_the_descriptors_that_it_is_given),
 		cmocka_unit_test(test_worker_for_own_work_writes_files),
 		cmocka_unit_test(test_worker_has_no_rights_and_the_last_place),
+		cmocka_unit_test(test_worker_of_a_daemon_without_rights_is_the_same),
 		cmocka_unit_test(test_worker_that_is_urgent_keeps_the_priority),
 		cmocka_unit_test(test_worker_bad_config_is_refused),
 	};
