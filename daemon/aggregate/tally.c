@@ -1,4 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Three blocks of counters and who may look at them.
+ *
+ * The two intervals never move: closing one makes the other live, by a number in its header. The
+ * next process reads the same number, so whatever the store calls a descriptor does not matter.
+ *
+ * Sizes (tally.h). The lab's kernel, 8 MiB of text without modules, in its full recording of 3.9
+ * million branches has 15,400 distinct edges and 13,800 ranges. A distribution's kernel with its
+ * modules, for days on a machine that does many things, has perhaps ten times as many: an estimate.
+ * An interval takes 98,000 of each before it is closed early, and a total 229,000 before it is
+ * published and begun anew. That is 2 * 4 MiB and 8 MiB of slots, and 22 MiB of addresses, as
+ * blocks are rounded up for huge pages. As closed gives back its memory, mostly 12 MiB of it is
+ * resident.
+ *
+ * Time, by tools/bench_tally.c on a core of a shared virtual machine (Intel Xeon), for these
+ * sizes with 49,000 edges and 96,000 ranges an interval: closing 1 us; a slice of TALLY_SLICE_SLOTS
+ * at most 0.5 ms, 10 ms for all 33 of an interval; reset 0.5 ms; taking up 10 ms; a snapshot in the
+ * worker 9 ms and 6 MiB beside the tables. With a million ranges in 2 million slots: slices below 4
+ * ms (most of it the kernel's, handing out new pages), taking up 140 ms, a snapshot 170 ms and 57
+ * MiB.
+ */
 #include "tally.h"
 
 #include <assert.h>

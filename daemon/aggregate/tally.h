@@ -31,7 +31,7 @@ struct tally;
 
 enum tally_part { TALLY_LIVE, TALLY_CLOSED, TALLY_TOTAL, N_TALLY_PARTS };
 
-/* Slots for a machine: 16 MiB in all, see tally.c for the reasons. */
+/* Slots for a machine: 16 MiB in all; the reasons are in tally.c. */
 #define TALLY_N_EDGE_SLOTS (1u << 17)
 #define TALLY_N_RANGE_SLOTS (1u << 17)
 #define TALLY_N_TOTAL_EDGE_SLOTS (1u << 18)
@@ -91,7 +91,9 @@ struct tally_fd {
 
 /*
  * What to keep for the next process, N_TALLY_PARTS at most; returns how many. They stay the same
- * as long as the tally lives; which of a and b is live is written in them.
+ * as long as the tally lives; which of a and b is live is written in them. The store takes what
+ * is_adopted for what it has already. After an offer that was not adopted, names may be taken by
+ * what is of no use: then remove all of them (FDSTOREREMOVE=1) before storing.
  */
 size_t tally_fds(const struct tally *tally, struct tally_fd fds[N_TALLY_PARTS]);
 
@@ -115,7 +117,7 @@ must_check int tally_close_interval(struct tally *tally, uint64_t now_usec);
 /* Would tally_close_interval() succeed? */
 bool tally_is_closed_free(const struct tally *tally);
 
-/* Slots for one call of tally_work(): some 2 ms, see tally.c. */
+/* Slots for one call of tally_work(): about half a millisecond, see tally.c. */
 #define TALLY_SLICE_SLOTS 16384u
 
 #define TALLY_E_MORE 2 /* call again */
