@@ -24,6 +24,8 @@
 #define DAY (24 * HOUR)
 
 #define SAMPLES_PER_S_MAX 1000000000ull
+/* of the tables of an interval: those of the total have twice as many (counting.c) */
+#define SLOTS { N_SLOTS_MIN, N_SLOTS_MAX / 2 }
 
 /* source */
 
@@ -212,14 +214,13 @@ static const struct conf_setting settings[] = {
 	  .default_text = "no", .value_name = "BOOL",
 	  .help = "sample also where branch records do not freeze\n"
 		  "(some AMD Zen 4): the newest entries are wrong" },
-	{ "Sampling", "EdgeSlots", "edge-slots", CONF_COUNT, FIELD(n_edge_slots),
-	  .range = { N_SLOTS_MIN, N_SLOTS_MAX }, .is_power_of_two = true, .default_text = "131072",
-	  .value_name = "N",
-	  .help = "different branches that can be counted at a time,\n"
-		  "16 bytes each" },
-	{ "Sampling", "RangeSlots", "range-slots", CONF_COUNT, FIELD(n_range_slots),
-	  .range = { N_SLOTS_MIN, N_SLOTS_MAX }, .is_power_of_two = true, .default_text = "262144",
-	  .value_name = "N", .help = "the same for ranges between branches" },
+	{ "Sampling", "EdgeSlots", "edge-slots", CONF_COUNT, FIELD(n_edge_slots), .range = SLOTS,
+	  .is_power_of_two = true, .default_text = "131072", .value_name = "N",
+	  .help = "different branches that can be counted in an\n"
+		  "interval, 64 bytes each in all tables together" },
+	{ "Sampling", "RangeSlots", "range-slots", CONF_COUNT, FIELD(n_range_slots), .range = SLOTS,
+	  .is_power_of_two = true, .default_text = "131072", .value_name = "N",
+	  .help = "the same for ranges between branches" },
 
 	{ "Gate", "OpenUtilization", "gate-open", CONF_SHARE, FIELD(gate_open),
 	  .range = { 0, 1000000 }, .default_text = "30%", .value_name = "SHARE",
