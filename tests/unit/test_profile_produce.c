@@ -29,7 +29,24 @@ struct fixture {
 	struct produced produced;
 };
 
-static void set_up(struct fixture *f)
+#define JUMP 13
+#define TABLES_VADDR 0x500000ull
+
+/* Says that the jump is a static key, which the kernel rewrites while it runs
+ * (symbolize/patches.c). */
+static void add_jump_table(struct fixture *f)
+{
+	unsigned int tables =
+		elf_section(&f->x.elf, ".rodata", SHT_PROGBITS, SHF_ALLOC, TABLES_VADDR);
+
+	elf_symbol(&f->x.elf, "__start___jump_table", tables, TABLES_VADDR);
+	buf_u32(elf_data(&f->x.elf, tables), (uint32_t)(TEXT_VADDR + JUMP - TABLES_VADDR));
+	buf_u32(elf_data(&f->x.elf, tables), 0);
+	buf_u64(elf_data(&f->x.elf, tables), 0);
+	elf_symbol(&f->x.elf, "__stop___jump_table", tables, TABLES_VADDR + 16);
+}
+
+static void set_up_image(struct fixture *f, bool has_jump_table)
 {
 	struct dwarf_writer *d;
 	unsigned int text;
@@ -54,6 +71,8 @@ static void set_up(struct fixture *f)
 	example_function(&f->x, "callee", 0x10, 0x20, 20);
 	example_end(&f->x);
 	example_unit_end(&f->x);
+	if (has_jump_table)
+		add_jump_table(f);
 	example_load(&f->x);
 	f->counts.ranges = f->ranges;
 	f->counts.branches = f->branches;
@@ -62,6 +81,11 @@ static void set_up(struct fixture *f)
 		.symbols = f->x.symbols,
 		.counts = &f->counts,
 	};
+}
+
+static void set_up(struct fixture *f)
+{
+	set_up_image(f, false);
 }
 
 static void tear_down(struct fixture *f)
@@ -91,7 +115,7 @@ static void add_stacks(struct fixture *f)
 	add_pair(f, 0x10, 0x1f, 70);
 	add_pair(f, 4, 0x1f, 5);
 	add_branch(f, 8, 0x10, 60);
-	add_branch(f, 0x1f, 13, 50);
+	add_branch(f, 0x1f, JUMP, 50);
 	add_branch(f, 0x1000, 0x2000, 7);
 }
 
@@ -153,7 +177,7 @@ static void test_produce_bolt_knows_where_functions_begin(void **state)
 	add_pair(&f, 0, 8, 100);
 	add_pair(&f, 0x11, 0x1f, 70);
 	add_branch(&f, 8, 0x11, 60);
-	add_branch(&f, 13, 0, 50);
+	add_branch(&f, JUMP, 0, 50);
 	assert_int_equal(produce_select(&f.input, &f.produced), 0);
 	expect_text(&f, PRODUCE_BOLT,
 		    "B 401008 401011 60 0\nB 40100d 401000 50 0\n"
@@ -226,6 +250,22 @@ static void test_produce_compatible_differs_where_it_should(void **state)
 	tear_down(&f);
 }
 
+static void test_produce_jump_that_the_kernel_rewrites_is_passed(void **state)
+{
+	for (int is_llvm = 0; is_llvm < 2; is_llvm++) {
+		struct fixture f;
+
+		set_up_image(&f, true);
+		add_pair(&f, 0, 8, 10);
+		add_pair(&f, JUMP, 0xf, 7);
+		f.input.is_llvm = is_llvm;
+		assert_int_equal(produce_select(&f.input, &f.produced), 0);
+		assert_int_equal(f.produced.ranges.n_bogus, is_llvm ? 7 : 0);
+		assert_int_equal(f.produced.ranges.n_patched_barrier, is_llvm ? 0 : 7);
+		tear_down(&f);
+	}
+}
+
 static void test_produce_again_replaces_the_profile(void **state)
 {
 	struct fixture f;
@@ -274,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_produce_ip_only_counts_instructions_and_is_thin),
 		cmocka_unit_test(test_produce_verdict_knows_of_loss_and_of_invalid_ranges),
 		cmocka_unit_test(test_produce_compatible_differs_where_it_should),
+		cmocka_unit_test(test_produce_jump_that_the_kernel_rewrites_is_passed),
 		cmocka_unit_test(test_produce_again_replaces_the_profile),
 		cmocka_unit_test(test_produce_without_profile_or_room_is_an_error),
 	};

@@ -99,6 +99,7 @@ static void set_up(struct fixture *f)
 	f->facts.n_records = 9;
 	f->facts.ranges.n_pairs = 500;
 	f->facts.ranges.n_bogus = 4;
+	f->facts.branches.n_no_target = 3;
 	strcpy(f->facts.reason, "density 12.2 of 50");
 	manifest_hash("abc", 3, f->files[0].sha256);
 	manifest_hash("", 0, f->files[1].sha256);
@@ -252,6 +253,7 @@ static void test_manifest_profile_figures_and_verdict(void **state)
 	expect(&f, "profile.functions", "1234");
 	expect(&f, "profile.ranges.pairs", "500");
 	expect(&f, "profile.ranges.bogus", "4");
+	expect(&f, "profile.branches.noTarget", "3");
 	expect(&f, "budget.maxOverhead", "0.001");
 	expect(&f, "budget.configuredPeriod", "500009");
 	expect(&f, "budget.reason", "starting");
