@@ -94,7 +94,8 @@ int counters_new_in_fd(const struct counters_config *config,
 
 static int broken(struct problem *problem, const char *what)
 {
-	return problem_set(problem, COUNTERS_E_BROKEN, "counters: %s", what);
+	problem_set(problem, COUNTERS_E_BROKEN, "counters: %s", what);
+	return COUNTERS_E_BROKEN;
 }
 
 /* Its size, or 0 and the problem says what it is not. */
@@ -164,7 +165,8 @@ static int check_identity(const struct block *block, const struct counters_confi
 		what = "counted by another chain rule";
 	if (!what)
 		return 0;
-	return problem_set(problem, COUNTERS_E_OTHER, "counters: %s", what);
+	problem_set(problem, COUNTERS_E_OTHER, "counters: %s", what);
+	return COUNTERS_E_OTHER;
 }
 
 static int check_classes(const struct counters *counters, struct problem *problem)
@@ -202,9 +204,11 @@ static int take_up_block(struct block *block, size_t n_bytes, const struct block
 		r = check_identity(block, config, identity, problem);
 	if (r == 0)
 		r = counters_wrap(block, &shape, config, ret_counters);
+	if (r < 0)
+		problem_set(problem, r, "counters: out of memory");
 	if (r != 0)
 		munmap(block, n_bytes);
-	return r < 0 ? problem_set(problem, r, "counters: out of memory") : r;
+	return r;
 }
 
 typedef struct block *(*map_fn)(int fd, size_t n_bytes);
@@ -219,14 +223,18 @@ static int take_up(int fd, map_fn map, const struct counters_config *config,
 	int r;
 
 	r = block_shape_of(config, &configured);
-	if (r < 0)
-		return problem_set(problem, r, "counters: impossible number of slots configured");
+	if (r < 0) {
+		problem_set(problem, r, "counters: impossible number of slots configured");
+		return r;
+	}
 	n_bytes = check_file(fd, &configured, problem);
 	if (n_bytes == 0)
 		return COUNTERS_E_BROKEN;
 	block = map(fd, n_bytes);
-	if (!block && errno == ENOMEM)
-		return problem_set(problem, -ENOMEM, "counters: out of memory");
+	if (!block && errno == ENOMEM) {
+		problem_set(problem, -ENOMEM, "counters: out of memory");
+		return -ENOMEM;
+	}
 	if (!block)
 		return broken(problem, "cannot be mapped");
 	return take_up_block(block, n_bytes, &configured, config, identity, ret_counters, problem);

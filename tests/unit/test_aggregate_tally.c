@@ -441,6 +441,38 @@ static void test_tally_sum_that_would_overflow_is_full(void **state)
 	tally_free(tally);
 }
 
+/* Modulo 2^64: products of small numbers with it all have their home in slot 0. */
+#define INVERSE_HASH_FACTOR 0xf1de83e19937733dull
+
+/* Who else has the memfd can spoil counts, but not the daemon. */
+static void test_tally_that_somebody_wrote_to_says_so_and_can_be_reset(void **state)
+{
+	struct tally *tally = new_tally(&config);
+	const struct counters *total = tally_part(tally, TALLY_TOTAL);
+
+	(void)state;
+	add_stacks(tally, 0, 50, 36);
+	assert_int_equal(tally_close_interval(tally, 1), 0);
+	while (!tally_is_merging(tally))
+		assert_int_equal(tally_work(tally, SIZE_MAX), TALLY_E_MORE);
+	memset(total->ranges.slots, 0, total->ranges.n_slots * sizeof(struct slot));
+	assert_int_equal(tally_work(tally, SIZE_MAX), -EBADMSG);
+	assert_int_equal(tally_work(tally, SIZE_MAX), -EBADMSG);
+	tally_reset(tally, 2);
+	do_all_work(tally);
+	add_stacks(tally, 0, 50, 36);
+	assert_int_equal(tally_close_interval(tally, 3), 0);
+	/* keys with one home, more than have room there */
+	for (uint64_t i = 0; i < 2048; i++)
+		tally_part(tally, TALLY_CLOSED)->ranges.slots[i].key =
+			(i + 1) * INVERSE_HASH_FACTOR;
+	assert_int_equal(tally_work(tally, SIZE_MAX), -EBADMSG);
+	tally_reset(tally, 4);
+	do_all_work(tally);
+	assert_same(tally_part(tally, TALLY_TOTAL), tally_live(tally));
+	tally_free(tally);
+}
+
 static void test_tally_sums_are_of_their_interval(void **state)
 {
 	struct tally_sums now = { .conservation = { .n_used = 10, .wall_ns = 7 } }, got;
@@ -631,6 +663,7 @@ int main(void)
 		cmocka_unit_test(test_tally_full_total_is_left_as_it_was),
 		cmocka_unit_test(test_tally_overfull_interval_fits_into_an_empty_total),
 		cmocka_unit_test(test_tally_sum_that_would_overflow_is_full),
+		cmocka_unit_test(test_tally_that_somebody_wrote_to_says_so_and_can_be_reset),
 		cmocka_unit_test(test_tally_sums_are_of_their_interval),
 		cmocka_unit_test(test_tally_cleared_part_gives_its_memory_back),
 		cmocka_unit_test(test_tally_impossible_sizes_are_refused),
