@@ -44,8 +44,8 @@ static const struct part parts[] = {
 
 /* Every byte belongs to a field, so that none of the sender's memory travels along. */
 _Static_assert(sizeof(struct profile_facts) ==
-		       6 * sizeof(uint32_t) + sizeof(struct build_id) + sizeof(double) +
-			       9 * sizeof(uint64_t) + sizeof(struct range_health) +
+		       6 * sizeof(uint32_t) + BUILD_ID_BYTES_MAX + sizeof(double) +
+			       10 * sizeof(uint64_t) + sizeof(struct range_health) +
 			       sizeof(struct branch_health) + sizeof(struct accumulate_stats) +
 			       VERDICT_REASON_SIZE,
 	       "padding");
@@ -86,8 +86,8 @@ static const char *why_bad_texts(const struct profile_facts *f)
 {
 	size_t n = strnlen(f->reason, sizeof(f->reason));
 
-	if (f->build_id.n_bytes > BUILD_ID_BYTES_MAX ||
-	    !is_tail_zero(f->build_id.bytes, f->build_id.n_bytes, BUILD_ID_BYTES_MAX))
+	if (f->n_build_id_bytes > BUILD_ID_BYTES_MAX ||
+	    !is_tail_zero(f->build_id, f->n_build_id_bytes, BUILD_ID_BYTES_MAX))
 		return "the build id is too long";
 	if (n == sizeof(f->reason) || !is_tail_zero(f->reason, n, sizeof(f->reason)))
 		return "the reason does not end";

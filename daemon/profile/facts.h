@@ -20,17 +20,18 @@ struct problem;
 #define PROFILE_FACTS_VERSION 1u
 
 /*
- * No padding; begins as PROFILE_FACTS_INIT, and zeros stay where something was not made. Both sides
- * are the same program.
+ * No padding, on machines of 32 bits neither; begins as PROFILE_FACTS_INIT, and zeros stay where
+ * something was not made. Both sides are the same program.
  */
 struct profile_facts {
 	uint32_t version;     /* PROFILE_FACTS_VERSION */
 	uint32_t has_profile; /* 0 or 1, as all has_ and is_ here; 0: counts only */
 	uint32_t is_selected; /* else ranges and branches say nothing */
 	uint32_t is_ip_only;
-	uint32_t is_fs;		  /* flow-sensitive discriminators */
-	uint32_t verdict;	  /* enum verdict */
-	struct build_id build_id; /* of the image */
+	uint32_t is_fs;			      /* flow-sensitive discriminators */
+	uint32_t verdict;		      /* enum verdict */
+	uint8_t build_id[BUILD_ID_BYTES_MAX]; /* of the image; zeros behind n_build_id_bytes */
+	uint64_t n_build_id_bytes;
 	double density;
 	uint64_t n_functions; /* at top level */
 	uint64_t n_inlinees;

@@ -156,7 +156,10 @@ void produce_facts(const struct produce_input *input, const struct produced *pro
 	facts.is_selected = produced->is_selected;
 	facts.is_ip_only = input->is_ip_only;
 	if (input->symbols) {
-		facts.build_id = input->symbols->image->build_id;
+		const struct build_id *id = &input->symbols->image->build_id;
+
+		memcpy(facts.build_id, id->bytes, sizeof(facts.build_id));
+		facts.n_build_id_bytes = id->n_bytes;
 		facts.n_units_damaged = input->symbols->dwarf.stats.n_units_damaged;
 	}
 	facts.n_branches = input->counts->n_branches;

@@ -23,7 +23,8 @@ static struct profile_facts example(void)
 
 	f.has_profile = f.is_selected = 1;
 	f.verdict = VERDICT_FIT;
-	f.build_id = (struct build_id){ .bytes = { 1, 2, 3, 4 }, .n_bytes = 4 };
+	memset(f.build_id, 1, 4);
+	f.n_build_id_bytes = 4;
 	f.density = 61.5;
 	f.n_functions = 10;
 	f.n_records = 100;
@@ -62,8 +63,8 @@ static void test_facts_that_could_be_are_read(void **state)
 	memset(facts.reason, 'x', sizeof(facts.reason) - 1);
 	assert_int_equal(read_facts(&facts, &problem), 0);
 	facts.is_ip_only = facts.is_fs = 1;
-	memset(facts.build_id.bytes, 1, BUILD_ID_BYTES_MAX);
-	facts.build_id.n_bytes = BUILD_ID_BYTES_MAX;
+	memset(facts.build_id, 1, BUILD_ID_BYTES_MAX);
+	facts.n_build_id_bytes = BUILD_ID_BYTES_MAX;
 	assert_int_equal(read_facts(&facts, &problem), 0);
 	strcpy(nothing.reason, " ~");
 	assert_int_equal(read_facts(&nothing, &problem), 0);
@@ -103,9 +104,9 @@ static void test_facts_that_cannot_be_are_refused(void **state)
 	REFUSED(f.density = NAN, "density");
 	REFUSED(f.density = INFINITY, "density");
 	REFUSED(f.density = -0.5, "density");
-	REFUSED(f.build_id.n_bytes = BUILD_ID_BYTES_MAX + 1, "build id");
-	REFUSED(f.build_id.n_bytes = SIZE_MAX, "build id");
-	REFUSED(f.build_id.bytes[4] = 1, "build id");
+	REFUSED(f.n_build_id_bytes = BUILD_ID_BYTES_MAX + 1, "build id");
+	REFUSED(f.n_build_id_bytes = SIZE_MAX, "build id");
+	REFUSED(f.build_id[4] = 1, "build id");
 	REFUSED(memset(f.reason, 'x', sizeof(f.reason)), "reason does not end");
 	REFUSED(f.reason[sizeof(f.reason) - 1] = 'x', "reason does not end");
 	REFUSED(f.reason[3] = '\033', "reason is no text");

@@ -165,6 +165,9 @@ static void test_produce_stacks_become_a_profile_and_figures(void **state)
 	assert_true(facts.density > 0 && facts.density == f.produced.figures.density);
 	assert_memory_equal(&facts.accumulate, &f.produced.accumulate, sizeof(facts.accumulate));
 	assert_int_equal(facts.accumulate.n_units, 1);
+	assert_memory_equal(&facts.branches, &f.produced.branches, sizeof(facts.branches));
+	assert_int_equal(facts.branches.n_branches, 117);
+	assert_int_equal(facts.n_inlinees, 0);
 	tear_down(&f);
 }
 
@@ -280,6 +283,32 @@ static void test_produce_again_replaces_the_profile(void **state)
 	tear_down(&f);
 }
 
+static void test_produce_extbinary_passes_for_what_its_facts_say(void **state)
+{
+	struct buf buf = BUF_INIT(CEILING), md5 = BUF_INIT(CEILING);
+	struct profile_facts facts, again;
+	struct problem problem;
+	struct fixture f;
+
+	set_up(&f);
+	f.x.image->build_id = (struct build_id){ .bytes = { 0xaa, 0xbb }, .n_bytes = 2 };
+	add_stacks(&f);
+	run(&f);
+	produce_facts(&f.input, &f.produced, &facts);
+	assert_int_equal(facts.n_build_id_bytes, 2);
+	assert_int_equal(facts.build_id[1], 0xbb);
+	assert_int_equal(profile_facts_read(&facts, sizeof(facts), &again, &problem), 0);
+	assert_int_equal(produce_encode(&f.input, &f.produced, PRODUCE_EXTBINARY, &buf), 0);
+	assert_int_equal(profile_check_extbinary(&facts, buf.data, buf.n_bytes, &problem), 0);
+	f.input.has_md5_names = true;
+	assert_int_equal(produce_encode(&f.input, &f.produced, PRODUCE_EXTBINARY, &md5), 0);
+	assert_int_equal(profile_check_extbinary(&facts, md5.data, md5.n_bytes, &problem), 0);
+	assert_int_not_equal(md5.n_bytes, buf.n_bytes);
+	buf_deinit(&buf);
+	buf_deinit(&md5);
+	tear_down(&f);
+}
+
 static void test_produce_without_profile_or_room_is_an_error(void **state)
 {
 	struct buf buf = BUF_INIT(CEILING), small = BUF_INIT(4);
@@ -316,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_produce_compatible_differs_where_it_should),
 		cmocka_unit_test(test_produce_jump_that_the_kernel_rewrites_is_passed),
 		cmocka_unit_test(test_produce_again_replaces_the_profile),
+		cmocka_unit_test(test_produce_extbinary_passes_for_what_its_facts_say),
 		cmocka_unit_test(test_produce_without_profile_or_room_is_an_error),
 	};
 

@@ -258,6 +258,7 @@ static void test_manifest_profile_figures_and_verdict(void **state)
 	expect(&f, "budget.configuredPeriod", "500009");
 	expect(&f, "budget.reason", "starting");
 	expect(&f, "budget.duty", "1");
+	expect(&f, "budget.isSampling", "true");
 	expect(&f, "budget.overhead.total", "0");
 	expect(&f, "budget.recentOverhead", "0");
 	expect(&f, "profile.isIpOnly", "false");
@@ -364,6 +365,28 @@ static void test_manifest_beyond_the_buffer_is_an_error(void **state)
 	tear_down(&f);
 }
 
+static void test_json_of_gate_tells_the_decision_that_holds(void **state)
+{
+	struct gate_decision now = {
+		.is_open = true, .reason = GATE_BUSY, .has_mean = true, .mean = 0.625
+	};
+	struct fixture f;
+
+	set_up(&f);
+	f.root = json_of_gate(&f.gate, &now, 0, 0, 0);
+	expect(&f, "openUtilization", "0.3");
+	expect(&f, "closeUtilization", "0.2");
+	expect(&f, "isOpen", "true");
+	expect(&f, "reason", "busy");
+	expect(&f, "utilization", "0.625");
+	expect(&f, "openShare", "0");
+	json_object_put(f.root);
+	now.has_mean = false;
+	f.root = json_of_gate(&f.gate, &now, 0, 0, 0);
+	assert_false(has(&f, "utilization"));
+	tear_down(&f);
+}
+
 static void test_json_failure_of_memory_sticks_and_is_told(void **state)
 {
 	struct buf buf = BUF_INIT(CEILING);
@@ -396,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_manifest_does_not_tell_the_host),
 		cmocka_unit_test(test_manifest_numbers_and_texts_that_json_lacks_are_replaced),
 		cmocka_unit_test(test_manifest_beyond_the_buffer_is_an_error),
+		cmocka_unit_test(test_json_of_gate_tells_the_decision_that_holds),
 		cmocka_unit_test(test_json_failure_of_memory_sticks_and_is_told),
 	};
 
