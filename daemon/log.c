@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +32,7 @@ struct line {
 	size_t limit; /* n <= limit < LOG_LINE_BYTES, for the newline */
 };
 
-#define FOLDED_BYTES 32u /* " folded=" and a number: always finds room */
+#define COUNTS_BYTES 64u /* " folded=" and " unwritten=" with numbers: always find room */
 
 static uint64_t monotonic_ns(void)
 {
@@ -185,19 +187,43 @@ static void add_field(struct line *line, const struct log_field *field)
 static void start_line(const struct log *log, struct line *line, enum log_event event)
 {
 	line->n = 0;
-	line->limit = sizeof(line->text) - 1 - FOLDED_BYTES;
+	line->limit = sizeof(line->text) - 1 - COUNTS_BYTES;
 	if (log->config.has_priority)
 		add_format(line, "<%d>", (int)rows[event].level);
 	add_format(line, "%s", rows[event].name);
 }
 
-static void write_line(struct log *log, struct line *line)
+/*
+ * A reader that does not read must not stop the daemon. A pipe that can be written to takes a line
+ * whole and at once: it has room for PIPE_BUF bytes then (pipe(7)).
+ */
+static bool write_now(int fd, const char *text, size_t n)
 {
+	struct pollfd writable = { .fd = fd, .events = POLLOUT };
+
+	_Static_assert(LOG_LINE_BYTES <= PIPE_BUF, "lines are written whole");
+	if (poll(&writable, 1, 0) != 1 || !(writable.revents & POLLOUT))
+		return false;
+	return write(fd, text, n) == (ssize_t)n;
+}
+
+/* With what could not be said before. */
+static void write_line(struct log *log, struct line *line, uint64_t n_folded)
+{
+	uint64_t n_new = log->n_unwritten - log->n_unwritten_said;
+
+	line->limit = sizeof(line->text) - 1;
+	if (n_folded)
+		add_format(line, " folded=%llu", (unsigned long long)n_folded);
+	if (n_new)
+		add_format(line, " unwritten=%llu", (unsigned long long)n_new);
 	line->text[line->n++] = '\n';
-	if (write(log->config.fd, line->text, line->n) == (ssize_t)line->n)
-		log->n_lines++;
-	else
+	if (!write_now(log->config.fd, line->text, line->n)) {
 		log->n_unwritten++;
+		return;
+	}
+	log->n_lines++;
+	log->n_unwritten_said = log->n_unwritten;
 }
 
 /* folding */
@@ -231,11 +257,8 @@ void log_write(struct log *log, enum log_event event, const struct log_field *fi
 	start_line(log, &line, event);
 	for (size_t i = 0; i < n_fields; i++)
 		add_field(&line, &fields[i]);
-	line.limit = sizeof(line.text) - 1;
-	if (log->folds[event].n_folded)
-		add_format(&line, " folded=%llu", (unsigned long long)log->folds[event].n_folded);
+	write_line(log, &line, log->folds[event].n_folded);
 	log->folds[event].n_folded = 0;
-	write_line(log, &line);
 }
 
 void log_flush(struct log *log)
@@ -248,9 +271,8 @@ void log_flush(struct log *log)
 		if (fold->n_folded == 0)
 			continue;
 		start_line(log, &line, LOG_LINES_FOLDED);
-		add_format(&line, " event=%s folded=%llu", rows[i].name,
-			   (unsigned long long)fold->n_folded);
+		add_format(&line, " event=%s", rows[i].name);
+		write_line(log, &line, fold->n_folded);
 		fold->n_folded = 0;
-		write_line(log, &line);
 	}
 }

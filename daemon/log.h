@@ -10,7 +10,8 @@
  * All events are in one table, since others parse them. A value is quoted if it has anything but
  * letters, digits and a few signs; what is not printable ASCII becomes \xNN. A line is one write(2)
  * of less than LOG_LINE_BYTES. Events that repeat are folded: after a burst the rest of a minute is
- * only counted, and the next line says so.
+ * only counted, and the next line says so. A line that cannot be written at once, because nobody
+ * reads, is lost, and the next one says how many were.
  */
 
 #include <stdbool.h>
@@ -144,9 +145,10 @@ struct log_fold {
 struct log {
 	struct log_config config;
 	struct log_fold folds[LOG_N_EVENTS];
-	uint64_t n_lines;     /* written */
-	uint64_t n_folded;    /* left out by folding */
-	uint64_t n_unwritten; /* write(2) would not take them whole */
+	uint64_t n_lines;	   /* written */
+	uint64_t n_folded;	   /* left out by folding */
+	uint64_t n_unwritten;	   /* lost: nobody reads, or there is an error */
+	uint64_t n_unwritten_said; /* of them, in a line that was written */
 };
 
 /* lifecycle */

@@ -3,6 +3,7 @@
  * autofdod: arguments, run, exit status.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <signal.h>
 #include <stdio.h>
@@ -152,6 +153,19 @@ static int act(enum options_action action, const struct daemon_options *options)
 	return SERVICE_FAILED;
 }
 
+/* Else the next file that is opened would be standard error, and log lines would go into it. */
+static bool hold_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon_options options; /* some 20 KiB */
@@ -160,6 +174,8 @@ int main(int argc, char **argv)
 	char directory[PATH_MAX];
 	int r;
 
+	if (!hold_standard_fds())
+		return SERVICE_FAILED;
 	/* a closed pipe is an error of write(2) like others */
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = options_parse(argc, argv, &options, &action, &problem);

@@ -272,7 +272,7 @@ static const struct conf_setting settings[] = {
 	{ NULL, NULL, "status", CONF_TEXT, TEXT_FIELD(status), .is_optional = true,
 	  .default_text = "", .value_name = "FILE",
 	  .help = "keep the daemon's state in FILE, as JSON, renewed\n"
-		  "every few seconds" },
+		  "every few seconds, where USER may write" },
 	{ NULL, NULL, "exit-at-end", CONF_BOOL, FIELD(exit_at_end), .default_text = "no",
 	  .value_name = "BOOL", .help = "publish and exit when a recording has been played" },
 	{ NULL, NULL, "log-level", CONF_CHOICE, FIELD(log_level), .choices = log_levels,

@@ -250,6 +250,29 @@ static void test_log_that_cannot_be_written_is_counted(void **state)
 	f->fds[0] = open("/dev/null", O_RDONLY);
 }
 
+/* A reader that sleeps neither stops the daemon nor goes without knowing what it missed. */
+static void test_log_nobody_reads_is_said_when_somebody_does(void **state)
+{
+	struct fixture *f = *state;
+	char page[4096];
+
+	/* blocking, as stderr is */
+	assert_int_equal(fcntl(f->fds[1], F_SETFL, O_NONBLOCK), 0);
+	memset(page, '\n', sizeof(page));
+	while (write(f->fds[1], page, sizeof(page)) > 0)
+		;
+	assert_int_equal(fcntl(f->fds[1], F_SETFL, 0), 0);
+	log_event(&f->log, LOG_READY);
+	log_event(&f->log, LOG_STOPPING);
+	assert_int_equal(f->log.n_unwritten, 2);
+	while (read(f->fds[0], f->text, sizeof(f->text)) > 0)
+		;
+	log_event(&f->log, LOG_STOPPED, LOG_U64("published", 3));
+	log_event(&f->log, LOG_FAILED);
+	assert_string_equal(lines(f), "stopped published=3 unwritten=2\nfailed\n");
+	assert_int_equal(f->log.n_unwritten, 2);
+}
+
 static void test_log_journal_is_known_by_its_stream(void **state)
 {
 	struct fixture *f = *state;
@@ -305,6 +328,7 @@ int main(void)
 		test(test_log_flush_says_what_was_folded_once),
 		test(test_log_folded_finds_room_in_a_full_line),
 		test(test_log_that_cannot_be_written_is_counted),
+		test(test_log_nobody_reads_is_said_when_somebody_does),
 		test(test_log_journal_is_known_by_its_stream),
 		test(test_log_events_have_names_of_their_own),
 	};
