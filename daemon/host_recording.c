@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "collect/player.h"
 #include "collect/virtual_cpus.h"
+#include "kernel/elf_facts.h"
 #include "log.h"
 #include "options.h"
 #include "process/sandbox.h"
@@ -113,6 +114,37 @@ static void identify(struct host *host, const struct player_facts *facts)
 	snprintf(identity->machine, sizeof(identity->machine), "%.64s", facts->arch);
 }
 
+/*
+ * A recording that was cut off has lost its end, where perf writes build ids: then it is what the
+ * user says it is.
+ */
+static int trust_vmlinux(struct host *host, const struct daemon_options *options, struct log *log,
+			 struct problem *problem)
+{
+	cleanup(close_cleanup) int fd = -1;
+	struct problem reason = { "" };
+	struct elf_facts facts;
+	int result;
+
+	if (host->identity.build_id.n_bytes > 0)
+		return 0;
+	if (strcmp(options->vmlinux, "auto") == 0)
+		return problem_set(problem, -ENODATA,
+				   "%.200s: does not say which kernel it is of; name its vmlinux",
+				   options->source.path);
+	fd = open(options->vmlinux, O_RDONLY | O_CLOEXEC);
+	result = fd < 0 ? -errno : elf_facts_read(fd, &facts, &reason);
+	if (result < 0)
+		return problem_set(problem, result, "%.200s: %.180s", options->vmlinux,
+				   reason.text[0] ? reason.text : strerror(-result));
+	if (facts.build_id.n_bytes == 0)
+		return problem_set(problem, -ENODATA, "%.200s: has no build id", options->vmlinux);
+	host->identity.build_id = facts.build_id;
+	log_event(log, LOG_KERNEL_UNKNOWN, LOG_TEXT("recording", options->source.path),
+		  LOG_TEXT("taken-for", options->vmlinux));
+	return 0;
+}
+
 /* the machine that never was */
 
 static int make_cpus(struct host_recording *r, uint64_t period)
@@ -168,7 +200,7 @@ static int give_up_rights(struct problem *problem)
 	return result == 0 ? sandbox_filter(problem) : result;
 }
 
-static int start(struct host_recording *r, const struct daemon_options *options,
+static int start(struct host_recording *r, const struct daemon_options *options, struct log *log,
 		 struct problem *problem)
 {
 	struct host *host = r->host;
@@ -182,6 +214,9 @@ static int start(struct host_recording *r, const struct daemon_options *options,
 	player_facts(r->player, &facts);
 	place_kernel(host, &facts);
 	identify(host, &facts);
+	result = trust_vmlinux(host, options, log, problem);
+	if (result < 0)
+		return result;
 	host->facts = (struct open_facts){
 		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
 		.n_online = N_CPUS,
@@ -210,7 +245,7 @@ int host_recording_new(const struct daemon_options *options, struct log *log,
 	host->source_name = "recording";
 	host->mode = EVENT_MODE_BRANCH;
 	host->ring_bytes_min = RING_BYTES;
-	result = start(r, options, problem);
+	result = start(r, options, log, problem);
 	if (result != 0) {
 		if (!problem->text[0])
 			problem_set(problem, 0, "%s: %s", options->source.path,

@@ -41,6 +41,7 @@ enum log_level {
 	X(EVENT_CHOSEN, "event-chosen", INFO, 20)                                                  \
 	X(EVENT_REFUSED, "event-refused", WARNING, 20)                                             \
 	X(KERNEL_FOUND, "kernel-found", INFO, 5)                                                   \
+	X(KERNEL_UNKNOWN, "kernel-unknown", WARNING, 5)                                            \
 	X(VMLINUX_FOUND, "vmlinux-found", INFO, 5)                                                 \
 	X(VMLINUX_MISSING, "vmlinux-missing", WARNING, 5)                                          \
 	X(VMLINUX_REJECTED, "vmlinux-rejected", INFO, 20)                                          \
