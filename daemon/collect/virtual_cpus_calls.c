@@ -69,13 +69,33 @@ static int refuse(const struct virtual_cpu *c, unsigned int cpu, struct problem 
 	return 0;
 }
 
+/* A descriptor that is found again. */
+static int make_descriptor(struct virtual_cpus *cpus, unsigned int cpu, int *ret_fd,
+			   struct problem *problem)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int r;
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		return problem_set(problem, OPEN_E_LIMIT,
+				   "virtual cpu %u: too few file descriptors", cpu);
+	if (fd < 0)
+		return -errno;
+	r = remember(cpus, fd, cpu);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
 int virtual_calls_open(void *context, size_t i_event, unsigned int cpu, int *ret_fd,
 		       struct problem *problem)
 {
 	struct virtual_cpus *cpus = context;
-	cleanup(close_cleanup) int fd = -1;
 	struct virtual_cpu *c;
-	int r;
+	int r, fd = -1;
 
 	if (cpu >= cpus->n_cpus)
 		return problem_set(problem, OPEN_E_OFFLINE, "virtual cpu %u: not there", cpu);
@@ -84,16 +104,9 @@ int virtual_calls_open(void *context, size_t i_event, unsigned int cpu, int *ret
 				   cpu);
 	c = &cpus->cpus[cpu];
 	r = refuse(c, cpu, problem);
+	if (r == 0)
+		r = make_descriptor(cpus, cpu, &fd, problem);
 	if (r != 0)
-		return r;
-	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (fd < 0)
-		return errno == EMFILE || errno == ENFILE
-			       ? problem_set(problem, OPEN_E_LIMIT,
-					     "virtual cpu %u: too few file descriptors", cpu)
-			       : -errno;
-	r = remember(cpus, fd, cpu);
-	if (r < 0)
 		return r;
 	*c = (struct virtual_cpu){
 		.is_online = true,
@@ -106,7 +119,6 @@ int virtual_calls_open(void *context, size_t i_event, unsigned int cpu, int *ret
 	};
 	cpus->stats.n_opens++;
 	*ret_fd = fd;
-	fd = -1;
 	return 0;
 }
 
