@@ -749,8 +749,10 @@ static void play_anything(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0) {
 		fail_msg("%s: %s", path, strerror(errno));
+		return;
+	}
 	for (uint64_t rate = 0; rate <= 1000; rate += 1000) {
 		const struct player_options options = { .samples_per_s = rate };
 		struct problem problem = { "" };
