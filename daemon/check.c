@@ -8,8 +8,10 @@
 #include "collect/event.h"
 #include "collect/event_pfm.h"
 #include "collect/open.h"
+#include "collect/sampler.h"
 #include "kernel/kallsyms.h"
 #include "options.h"
+#include "process/sandbox.h"
 #include "service.h"
 #include "this_machine.h"
 
@@ -28,6 +30,43 @@ static int try_machine(const struct daemon_options *options, struct check *check
 	(void)!event_pfm_start(NULL);
 	return preflight_run(&check->machine, &open_calls_kernel, &check->facts, &config,
 			     &check->preflight);
+}
+
+/* As host_machine.c does. */
+static void plan_cpus(const struct daemon_options *options, struct check *check)
+{
+	const struct machine *machine = &check->machine;
+	struct cpus wanted = machine->possible;
+
+	if (options->cpus.kind == OPTIONS_CPUS_LIST)
+		wanted = options->cpus.list;
+	else if (options->cpus.kind == OPTIONS_CPUS_DEFAULT)
+		wanted = sampler_default_cpus(machine);
+	check->sampled = cpus_intersect(&machine->online, &wanted);
+	check->left_out = cpus_subtract(&machine->online, &wanted);
+}
+
+/* Rings are mapped by the daemon, when it has no capability any more. */
+static void plan_rings(const struct daemon_options *options, struct check *check)
+{
+	struct open_facts daemon = check->facts;
+	uint64_t page_bytes = check->facts.page_bytes;
+	size_t n_wanted = options->ring_bytes > page_bytes ? options->ring_bytes / page_bytes : 1;
+
+	daemon.has_ipc_lock = false;
+	check->ring_bytes_wanted = n_wanted * page_bytes;
+	check->ring_bytes =
+		open_ring_pages(&daemon, n_wanted, cpus_count(&check->sampled)) * page_bytes;
+}
+
+static void look_at_user(const struct daemon_options *options, struct check *check)
+{
+	struct sandbox_user user;
+
+	if (geteuid() != 0)
+		return;
+	if (sandbox_find_user(options->user, &user, &check->user_problem) == 0)
+		check->user_problem.text[0] = '\0';
 }
 
 static void look_at_kernel(const struct daemon_options *options, int root_fd, struct check *check)
@@ -85,6 +124,11 @@ int check_read(const struct daemon_options *options, struct check *ret_check)
 		check_deinit(&check);
 		return r;
 	}
+	if (!check.machine_problem.text[0]) {
+		plan_cpus(options, &check);
+		plan_rings(options, &check);
+	}
+	look_at_user(options, &check);
 	look_at_kernel(options, root_fd, &check);
 	look_at_addresses(root_fd, &check);
 	*ret_check = check;

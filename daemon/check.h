@@ -12,6 +12,7 @@
 #include "base/problem.h"
 #include "collect/open_facts.h"
 #include "collect/pmu.h"
+#include "collect/pmu_cpus.h"
 #include "collect/preflight.h"
 #include "kernel/identity.h"
 #include "kernel/vmlinux.h"
@@ -26,7 +27,11 @@ struct check {
 	struct machine machine;
 	struct open_facts facts;
 	struct preflight preflight;
-	bool wants_ip; /* Mode=ip: branches are not asked for */
+	bool wants_ip;		       /* Mode=ip: branches are not asked for */
+	struct cpus sampled, left_out; /* online ones: what CPUs= makes of them */
+	uint64_t ring_bytes;	       /* of each; below wanted for want of locked memory */
+	uint64_t ring_bytes_wanted;
+	struct problem user_problem; /* empty: whom to become is there, or nobody has to */
 
 	struct problem identity_problem; /* empty: identity is there */
 	struct kernel_identity identity;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "check.h"
+#include "conf/values.h"
 #include "service.h"
 
 static const char *outcome_name(enum vmlinux_outcome outcome)
@@ -83,12 +84,39 @@ static void show_vmlinux(const struct check *check, struct buf *text)
 	}
 }
 
+/* "CPUs: 0-3,6-7; left out: 4-5" */
+static void show_plan(const struct check *check, struct buf *text)
+{
+	char bytes[CONF_VALUE_SIZE];
+
+	buf_str(text, "CPUs: ");
+	if (cpus_count(&check->sampled) == 0)
+		buf_str(text, "none of those that are wanted is online");
+	cpus_show(&check->sampled, text);
+	if (cpus_count(&check->left_out) > 0) {
+		buf_str(text, "; left out: ");
+		cpus_show(&check->left_out, text);
+	}
+	buf_printf(text, "\nrings: %s a CPU", conf_format_size(check->ring_bytes, bytes));
+	if (check->ring_bytes < check->ring_bytes_wanted)
+		buf_printf(text,
+			   ", not %s: raise kernel.perf_event_mlock_kb or the limit on locked "
+			   "memory for more",
+			   conf_format_size(check->ring_bytes_wanted, bytes));
+	buf_u8(text, '\n');
+}
+
 void check_text(const struct check *check, struct buf *text)
 {
-	if (check->machine_problem.text[0])
+	if (check->machine_problem.text[0]) {
 		buf_printf(text, "branches: not sampled here: %s\n", check->machine_problem.text);
-	else
+	} else {
 		preflight_text(&check->preflight, &check->facts, text);
+		show_plan(check, text);
+	}
+	if (check->user_problem.text[0])
+		buf_printf(text, "%s; make it, or name another with --user\n",
+			   check->user_problem.text);
 	show_addresses(check, text);
 	show_identity(check, text);
 	show_vmlinux(check, text);
@@ -155,6 +183,35 @@ static void add(struct json_object *object, const char *key, struct json_object 
 static void add_text(struct json_object *object, const char *key, const char *text, bool *ok)
 {
 	add(object, key, json_object_new_string(text), ok);
+}
+
+static void add_cpus(struct json_object *object, const char *key, const struct cpus *cpus, bool *ok)
+{
+	struct buf text = BUF_INIT(65536);
+
+	cpus_show(cpus, &text);
+	buf_u8(&text, 0);
+	add_text(object, key, text.error ? "" : (const char *)text.data, ok);
+	*ok &= !text.error;
+	buf_deinit(&text);
+}
+
+static void add_plan(struct json_object *object, const struct check *check, bool *ok)
+{
+	add_cpus(object, "cpus", &check->sampled, ok);
+	add_cpus(object, "cpusLeftOut", &check->left_out, ok);
+	add(object, "ringBytes", json_object_new_uint64(check->ring_bytes), ok);
+}
+
+static struct json_object *object_of_user(const struct check *check, bool *ok)
+{
+	struct json_object *object = json_object_new_object();
+	bool is_there = !check->user_problem.text[0];
+
+	add(object, "isThere", json_object_new_boolean(is_there), ok);
+	if (!is_there)
+		add_text(object, "why", check->user_problem.text, ok);
+	return object;
 }
 
 static struct json_object *object_of_identity(const struct check *check, bool *ok)
@@ -229,7 +286,10 @@ int check_json(const struct check *check, struct json_object **ret_object)
 		add_text(object, "why", check->machine_problem.text, &ok);
 	} else if (preflight_json(&check->preflight, &check->facts, &object) != 0) {
 		return -ENOMEM;
+	} else {
+		add_plan(object, check, &ok);
 	}
+	add(object, "user", object_of_user(check, &ok), &ok);
 	add(object, "exitStatus", json_object_new_int(check_status(check)), &ok);
 	add_text(object, "version", AUTOFDOD_VERSION, &ok);
 	add(object, "addresses", object_of_addresses(check, &ok), &ok);

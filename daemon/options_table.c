@@ -111,21 +111,11 @@ static int set_cpus(const char *text, void *field, struct problem *problem)
 static void show_cpus(const void *field, struct buf *text)
 {
 	const struct options_cpus_of *cpus = field;
-	const char *joint = "";
 
-	if (cpus->kind != OPTIONS_CPUS_LIST) {
+	if (cpus->kind == OPTIONS_CPUS_LIST)
+		cpus_show(&cpus->list, text);
+	else
 		buf_str(text, cpus->kind == OPTIONS_CPUS_ALL ? "all" : "default");
-		return;
-	}
-	for (unsigned int first = cpus_next(&cpus->list, 0), last; first < CPUS_MAX;
-	     first = cpus_next(&cpus->list, last + 1)) {
-		for (last = first; last + 1 < CPUS_MAX && cpus_has(&cpus->list, last + 1); last++)
-			;
-		buf_printf(text, "%s%u", joint, first);
-		if (last > first)
-			buf_printf(text, "-%u", last);
-		joint = ",";
-	}
 }
 
 /* names of functions */

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include "base/buf.h"
 #include "base/problem.h"
 
 void cpus_add(struct cpus *cpus, unsigned int cpu)
@@ -114,4 +115,20 @@ malformed:
 	return problem_set(problem, -EBADMSG,
 			   "CPU list \"%.60s\": malformed at byte %zu, or a CPU above %u", text,
 			   (size_t)(pos - text), CPUS_MAX - 1);
+}
+
+void cpus_show(const struct cpus *cpus, struct buf *text)
+{
+	const char *joint = "";
+	unsigned int last;
+
+	for (unsigned int first = cpus_next(cpus, 0); first < CPUS_MAX;
+	     first = cpus_next(cpus, last + 1)) {
+		for (last = first; cpus_has(cpus, last + 1); last++)
+			;
+		buf_printf(text, "%s%u", joint, first);
+		if (last > first)
+			buf_printf(text, "-%u", last);
+		joint = ",";
+	}
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include "base/macros.h"
 
+struct buf;
 struct problem;
 
 /* NR_CPUS at its most: x86-64's MAXSMP (arch/x86/Kconfig, Linux 6.12); arm64 stays below. */
@@ -34,3 +35,5 @@ unsigned int cpus_count(const struct cpus *cpus);
 unsigned int cpus_next(const struct cpus *cpus, unsigned int from);
 struct cpus cpus_intersect(const struct cpus *a, const struct cpus *b);
 struct cpus cpus_subtract(const struct cpus *a, const struct cpus *b);
+/* Appends the list that cpus_parse() reads; nothing for the empty set. */
+void cpus_show(const struct cpus *cpus, struct buf *text);

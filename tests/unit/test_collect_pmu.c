@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "base/buf.h"
 #include "base/problem.h"
 #include "collect/pmu.h"
 #include "machine_example.h"
@@ -73,6 +74,21 @@ static void test_cpus_malformed_list_is_refused_untouched(void **state)
 		assert_int_equal(cpus_parse(bad[i], &cpus, &problem), -EBADMSG);
 		assert_int_equal(cpus.words[0], 5);
 		assert_true(problem.text[0]);
+	}
+}
+
+static void test_cpus_shown_are_the_list_that_was_read(void **state)
+{
+	static const char *const lists[] = { "", "0", "0-3,5,64-66,8191", "8190-8191", "0-8191" };
+
+	for (size_t i = 0; i < array_size(lists); i++) {
+		struct buf text cleanup(buf_deinit) = BUF_INIT(1000);
+		struct cpus cpus;
+
+		assert_int_equal(cpus_parse(lists[i], &cpus, NULL), 0);
+		cpus_show(&cpus, &text);
+		buf_u8(&text, 0);
+		assert_string_equal((char *)text.data, lists[i]);
 	}
 }
 
@@ -319,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_cpus_list_yields_set),
 		cmocka_unit_test(test_cpus_empty_list_yields_empty_set),
 		cmocka_unit_test(test_cpus_malformed_list_is_refused_untouched),
+		cmocka_unit_test(test_cpus_shown_are_the_list_that_was_read),
 		cmocka_unit_test(test_cpus_set_operations),
 		in_tree(test_pmu_intel_machine_yields_facts),
 		in_tree(test_pmu_hybrid_machine_yields_two_with_their_cpus),

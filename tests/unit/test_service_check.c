@@ -173,6 +173,42 @@ static void test_check_of_an_unreadable_machine_says_what_is_known(void **state)
 	check_deinit(&check);
 }
 
+static void test_check_says_which_cpus_and_how_large_their_rings(void **state)
+{
+	struct check check = good();
+	char *text;
+
+	check.ring_bytes = check.ring_bytes_wanted = 65536;
+	assert_int_equal(cpus_parse("0-3,6", &check.sampled, NULL), 0);
+	text = text_of(&check);
+	assert_non_null(strstr(text, "\nCPUs: 0-3,6\nrings: 64K a CPU\n"));
+	free(text);
+	check.ring_bytes = 16384;
+	assert_int_equal(cpus_parse("4-5", &check.left_out, NULL), 0);
+	text = text_of(&check);
+	assert_non_null(strstr(text, "\nCPUs: 0-3,6; left out: 4-5\nrings: 16K a CPU, not 64K: "));
+	free(text);
+	check.sampled = (struct cpus){ 0 };
+	text = text_of(&check);
+	assert_non_null(strstr(text, "\nCPUs: none of those that are wanted is online; left out"));
+	free(text);
+	check_deinit(&check);
+}
+
+/* Said, but what the machine can do is another matter. */
+static void test_check_of_a_missing_user_says_so_and_is_ok(void **state)
+{
+	struct check check = good();
+	char *text;
+
+	strcpy(check.user_problem.text, "user x: there is no such user");
+	assert_int_equal(check_status(&check), SERVICE_OK);
+	text = text_of(&check);
+	assert_non_null(strstr(text, "\nuser x: there is no such user; make it, or name another"));
+	free(text);
+	check_deinit(&check);
+}
+
 static const char *string_at(struct json_object *object, const char *outer, const char *key)
 {
 	struct json_object *value;
@@ -191,10 +227,17 @@ static void test_check_json_has_what_the_text_has(void **state)
 	struct check check = good();
 	struct json_object *object;
 
+	check.ring_bytes = 32768;
+	assert_int_equal(cpus_parse("0,7", &check.sampled, NULL), 0);
+	assert_int_equal(cpus_parse("3-4", &check.left_out, NULL), 0);
 	assert_int_equal(check_json(&check, &object), 0);
 	assert_string_equal(string_at(object, NULL, "verdict"), "\"branches\"");
 	assert_string_equal(string_at(object, NULL, "exitStatus"), "0");
 	assert_string_equal(string_at(object, NULL, "version"), "\"" AUTOFDOD_VERSION "\"");
+	assert_string_equal(string_at(object, NULL, "cpus"), "\"0,7\"");
+	assert_string_equal(string_at(object, NULL, "cpusLeftOut"), "\"3-4\"");
+	assert_string_equal(string_at(object, NULL, "ringBytes"), "32768");
+	assert_string_equal(string_at(object, "user", "isThere"), "true");
 	assert_string_equal(string_at(object, "addresses", "shown"), "true");
 	assert_string_equal(string_at(object, "kernel", "buildId"), "\"4a5a\"");
 	assert_string_equal(string_at(object, "kernel", "release"), "\"6.12.9\"");
@@ -317,6 +360,8 @@ int main(void)
 		cmocka_unit_test(test_check_of_hidden_addresses_is_no_permission),
 		cmocka_unit_test(test_check_without_vmlinux_is_ok_and_says_what_that_means),
 		cmocka_unit_test(test_check_of_an_unreadable_machine_says_what_is_known),
+		cmocka_unit_test(test_check_says_which_cpus_and_how_large_their_rings),
+		cmocka_unit_test(test_check_of_a_missing_user_says_so_and_is_ok),
 		cmocka_unit_test(test_check_json_has_what_the_text_has),
 		cmocka_unit_test(test_check_json_of_an_unreadable_machine_says_why),
 		cmocka_unit_test(test_check_of_this_machine_has_an_answer),
