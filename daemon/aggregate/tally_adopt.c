@@ -218,9 +218,6 @@ static void settle_total(struct candidates *candidates, struct candidate *total)
 static void settle_all(struct candidates *candidates)
 {
 	for (size_t i = 0; i < candidates->n; i++)
-		if (candidates->items[i].counters)
-			block_settle_note(candidates->items[i].counters->block);
-	for (size_t i = 0; i < candidates->n; i++)
 		if (has_role(&candidates->items[i], ROLE_TOTAL))
 			settle_total(candidates, &candidates->items[i]);
 }

@@ -391,6 +391,8 @@ static void test_tally_full_total_is_left_as_it_was(void **state)
 	assert_same(tally_part(tally, TALLY_TOTAL), model);
 	assert_int_equal(n_stacks_of(tally, TALLY_CLOSED), 60);
 	assert_true(n_merged > 0);
+	/* in search of room for the last keys, too, it was not filled to the brim */
+	assert_in_range(counters_fill(tally_part(tally, TALLY_TOTAL)).n_edges, 800, 1024 / 8 * 7);
 	/* published */
 	tally_discard(tally, TALLY_TOTAL);
 	do_all_work(tally);
@@ -418,6 +420,28 @@ static void test_tally_overfull_interval_fits_into_an_empty_total(void **state)
 	do_all_work(tally);
 	assert_memory_equal(counters_totals(tally_part(tally, TALLY_TOTAL)), &before,
 			    sizeof(before));
+	tally_free(tally);
+}
+
+static void test_tally_keys_of_a_discarded_interval_take_no_room(void **state)
+{
+	struct tally_config same = config;
+	struct tally *tally;
+
+	(void)state;
+	same.n_total_edge_slots = 0;
+	tally = new_tally(&same);
+	add_stacks(tally, 0, 2000, 1000);
+	assert_int_equal(tally_close_interval(tally, 1), 0);
+	/* half of the keys are in total by now */
+	assert_int_equal(tally_work(tally, 1500), TALLY_E_MORE);
+	assert_false(tally_is_merging(tally));
+	tally_discard(tally, TALLY_CLOSED);
+	do_all_work(tally);
+	add_stacks(tally, 1u << 20, 2000, 1000);
+	assert_int_equal(tally_close_interval(tally, 2), 0);
+	do_all_work(tally);
+	assert_int_equal(n_stacks_of(tally, TALLY_TOTAL), 2000);
 	tally_free(tally);
 }
 
@@ -535,6 +559,13 @@ static void test_tally_cleared_part_gives_its_memory_back(void **state)
 	assert_int_equal(tally_bytes(&large), 3 * (4096 + (2 << 14) * 16));
 	tally = new_tally(&large);
 	assert_int_equal(tally_fds(tally, fds), 3);
+	/* an interval without samples takes none */
+	assert_int_equal(tally_close_interval(tally, 1), 0);
+	do_all_work(tally);
+	assert_int_equal(tally_close_interval(tally, 1), 0);
+	do_all_work(tally);
+	for (int i = 0; i < 3; i++)
+		assert_true(resident_bytes(fds[i].fd) < 20000);
 	add_stacks(tally, 0, 3000, 1000);
 	assert_true(resident_bytes(fds[1].fd) > 500000);
 	assert_int_equal(tally_close_interval(tally, 1), 0);
@@ -662,6 +693,7 @@ int main(void)
 		cmocka_unit_test(test_tally_reset_forgets_all_but_what_is_looked_at),
 		cmocka_unit_test(test_tally_full_total_is_left_as_it_was),
 		cmocka_unit_test(test_tally_overfull_interval_fits_into_an_empty_total),
+		cmocka_unit_test(test_tally_keys_of_a_discarded_interval_take_no_room),
 		cmocka_unit_test(test_tally_sum_that_would_overflow_is_full),
 		cmocka_unit_test(test_tally_that_somebody_wrote_to_says_so_and_can_be_reset),
 		cmocka_unit_test(test_tally_sums_are_of_their_interval),

@@ -127,12 +127,17 @@ static struct counters *sum_of_parts(const struct tally *tally)
 	return sum;
 }
 
+/* Noted as used; so many wake-ups are noted, too, far behind it. */
 static uint64_t n_used_of(const struct tally *tally)
 {
 	uint64_t n = 0;
 
-	for (unsigned int i = 0; i < N_TALLY_PARTS; i++)
-		n += tally_sums(tally, i).conservation.n_used;
+	for (unsigned int i = 0; i < N_TALLY_PARTS; i++) {
+		const struct tally_sums sums = tally_sums(tally, i);
+
+		assert_int_equal(sums.conservation.n_used, sums.n_wakeups);
+		n += sums.conservation.n_used;
+	}
 	return n;
 }
 
@@ -288,6 +293,7 @@ static void add_and_note(struct tally *tally, struct progress *progress, uint64_
 		add_stack(tally_live(tally), progress->n_added, N_PLACES);
 		__atomic_add_fetch(&progress->n_added, 1, __ATOMIC_SEQ_CST);
 		now.conservation.n_used++;
+		now.n_wakeups++;
 		tally_note(tally, &now);
 		__atomic_add_fetch(&progress->n_noted, 1, __ATOMIC_SEQ_CST);
 	}
