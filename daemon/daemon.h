@@ -73,6 +73,8 @@ struct daemon {
 	uint64_t start_ns; /* CLOCK_MONOTONIC */
 	uint64_t ready_ns; /* from start to READY */
 	uint64_t start_realtime_ns;
+	uint64_t looked_ns;	   /* CLOCK_MONOTONIC: at the pace, last */
+	uint64_t paused_ns;	   /* of the time with an open gate, without sampling */
 	uint64_t enabled_since_ns; /* 0: the events are disabled */
 	uint64_t enabled_cpu_ns;   /* all CPUs' times together, until enabled_since_ns */
 	uint64_t next_interval_ns; /* CLOCK_MONOTONIC */

@@ -71,11 +71,18 @@ static size_t list_events(const struct daemon *d, struct json_event events[EVENT
 	return n;
 }
 
+/* Kish's, as budget_effective_samples(): so many of equal weight would be as good. */
+static double effective_samples(const struct tally_sums *sums)
+{
+	double sum = (double)sums->weight_sum;
+
+	return sums->weight_squares_sum ? sum * sum / (double)sums->weight_squares_sum : 0;
+}
+
 static int encode_manifest(struct daemon *d, const struct edition *edition,
 			   const struct manifest_file *files, size_t n_files, struct buf *buf)
 {
 	const struct publication *p = &d->publication;
-	static const struct budget_totals none;
 	struct json_event events[EVENTS_MAX];
 	struct gate_options gate = { 0 };
 	struct manifest_input input = {
@@ -92,8 +99,8 @@ static int encode_manifest(struct daemon *d, const struct edition *edition,
 		.n_cpus = cpus_count(sampler_open_cpus(d->sampler)),
 		.sums = &p->sums,
 		.counters = &p->totals,
-		.weight_sum = (double)p->sums.conservation.n_used,
-		.effective_samples = (double)p->sums.conservation.n_used,
+		.weight_sum = (double)p->sums.weight_sum,
+		.effective_samples = effective_samples(&p->sums),
 		.facts = &edition->facts,
 		.files = files,
 		.n_files = n_files,
@@ -103,8 +110,6 @@ static int encode_manifest(struct daemon *d, const struct edition *edition,
 		gate = d->pace.gate.options;
 		input.gate = &gate;
 		input.budget = &d->pace.budget;
-		input.weight_sum = d->pace.budget.totals.weight_sum;
-		input.effective_samples = budget_effective_samples(&none, &d->pace.budget.totals);
 	}
 	return manifest_encode(&input, buf);
 }
@@ -183,6 +188,9 @@ int edition_write(void *context, struct worker_out *out, struct problem *problem
 	snprintf(written.path, sizeof(written.path), "%s/%s.%s", hex, result.stamp,
 		 edition.profile ? "afdo" : "unsym");
 	written.facts = edition.facts;
+	written.n_removed = result.n_removed;
+	written.n_late = result.n_late;
+	written.late = result.late;
 	return worker_out_put(out, 0, &written, sizeof(written));
 }
 
@@ -196,6 +204,7 @@ int edition_read_written(const struct worker_result *result, struct edition_writ
 				   "writer: its result is not what it should be");
 	memcpy(ret_written, section->bytes, sizeof(*ret_written));
 	ret_written->path[sizeof(ret_written->path) - 1] = '\0';
+	ret_written->late.text[sizeof(ret_written->late.text) - 1] = '\0';
 	return profile_facts_read(&ret_written->facts, sizeof(ret_written->facts),
 				  &ret_written->facts, problem);
 }

@@ -51,21 +51,22 @@ static uint64_t weight_of(const struct intake *intake, uint64_t period)
 	return weight ? weight : intake->weight;
 }
 
-static struct sampler_verdict take_ip(struct intake *intake, const struct record_sample *record)
+static struct sampler_verdict take_ip(struct intake *intake, const struct record_sample *record,
+				      uint64_t weight)
 {
 	struct counters *counters = tally_live(intake->tally);
 	uint64_t n_pairs = counters_totals(counters)->n_pairs;
 
 	if (!is_code(&intake->text, record->ip))
 		return (struct sampler_verdict){ SAMPLER_REJECTED_OUTSIDE, 0 };
-	counters_add_ip(counters, intake_window_ip(&intake->text), record->ip,
-			weight_of(intake, record->period));
+	counters_add_ip(counters, intake_window_ip(&intake->text), record->ip, weight);
 	if (counters_totals(counters)->n_pairs == n_pairs)
 		return (struct sampler_verdict){ SAMPLER_REJECTED_FULL, 0 };
 	return (struct sampler_verdict){ SAMPLER_USED, 0 };
 }
 
-static struct sampler_verdict take_stack(struct intake *intake, const struct record_sample *record)
+static struct sampler_verdict take_stack(struct intake *intake, const struct record_sample *record,
+					 uint64_t weight)
 {
 	struct counters *counters = tally_live(intake->tally);
 	const struct counters_totals *totals = counters_totals(counters);
@@ -73,7 +74,7 @@ static struct sampler_verdict take_stack(struct intake *intake, const struct rec
 	struct sampler_verdict verdict = { SAMPLER_USED, 0 };
 
 	counters_add_stack(counters, intake_window_ip(&intake->text), record->entries,
-			   record->n_entries, weight_of(intake, record->period));
+			   record->n_entries, weight);
 	verdict.n_counted = (uint32_t)(totals->n_kept - n_kept);
 	if (verdict.n_counted == 0)
 		verdict.use = totals->n_removed[REMOVED_TABLE_FULL] > n_full
@@ -86,10 +87,19 @@ struct sampler_verdict intake_take(void *context, const struct sampler_sample *s
 {
 	struct intake *intake = context;
 	const struct record_sample *record = sample->record;
+	struct sampler_verdict verdict;
+	uint64_t weight;
 
 	if (sample->mode == EVENT_MODE_BRANCH && record->n_entries == 0)
 		return (struct sampler_verdict){ SAMPLER_REJECTED_EMPTY, 0 };
 	if (intake->n_idle && ip_ranges_has(intake->idle, intake->n_idle, where(sample)))
 		return (struct sampler_verdict){ SAMPLER_REJECTED_IDLE, 0 };
-	return sample->mode == EVENT_MODE_IP ? take_ip(intake, record) : take_stack(intake, record);
+	weight = weight_of(intake, record->period);
+	verdict = sample->mode == EVENT_MODE_IP ? take_ip(intake, record, weight)
+						: take_stack(intake, record, weight);
+	if (verdict.use == SAMPLER_USED) {
+		intake->weight_sum += weight;
+		intake->weight_squares_sum += weight * weight;
+	}
+	return verdict;
 }

@@ -21,6 +21,8 @@ struct intake {
 	size_t n_idle;
 	const struct budget *budget; /* borrowed; NULL: every sample weighs 1 */
 	uint64_t weight;	     /* of a sample that does not say its period */
+	/* of the samples that were used */
+	uint64_t weight_sum, weight_squares_sum;
 };
 
 /* Run-time address of offset 0 of the counters. */

@@ -85,6 +85,7 @@ enum log_level {
 	/* profiles */                                                                             \
 	X(INTERVAL_ENDED, "interval-ended", DEBUG, 60)                                             \
 	X(PUBLISHED, "published", NOTICE, 60)                                                      \
+	X(PUBLISH_INCOMPLETE, "publish-incomplete", WARNING, 5)                                    \
 	X(PUBLISH_FAILED, "publish-failed", ERROR, 5)                                              \
 	X(PUBLISH_SKIPPED, "publish-skipped", INFO, 10)                                            \
 	X(PROFILE_REMOVED, "profile-removed", DEBUG, 60)                                           \

@@ -298,6 +298,11 @@ static void on_written(struct daemon *d, const struct edition_written *written)
 	p->last.wall_ns = clock_monotonic_ns() - p->began_ns;
 	p->n_published++;
 	log_published(d);
+	if (written->n_removed)
+		log_event(d->log, LOG_PROFILE_REMOVED, LOG_U64("n", written->n_removed));
+	if (written->n_late)
+		log_event(d->log, LOG_PUBLISH_INCOMPLETE, LOG_U64("n", written->n_late),
+			  LOG_TEXT("reason", written->late.text));
 	if (p->is_total_full || p->part == TALLY_CLOSED)
 		tally_discard(d->tally, p->part);
 	p->is_total_full = false;

@@ -241,6 +241,10 @@ static void follow_pace(struct daemon *d, uint64_t now_ns)
 	if (sampler_is_enabled(d->sampler))
 		(void)sampler_sweep(d->sampler, SWEEP_BYTES_MAX, &d->sink);
 	view(d, now_ns, &now);
+	/* the gate would have let it sample since the last look */
+	if (d->pace.decision.gate.is_open && !d->pace.decision.is_sampling)
+		d->paused_ns += now_ns - d->looked_ns;
+	d->looked_ns = now_ns;
 	p = pace_look(&d->pace, &now);
 	log_pace(d, p);
 	if (p->is_period_changed)
@@ -304,6 +308,9 @@ static void note(struct daemon *d, const struct conservation *sums)
 		.conservation = *sums,
 		.cpu_ns = clock_process_cpu_ns(),
 		.n_wakeups = d->loop.n_wakeups,
+		.paused_ns = d->paused_ns,
+		.weight_sum = d->intake.weight_sum,
+		.weight_squares_sum = d->intake.weight_squares_sum,
 	};
 	struct sampler_figures f;
 

@@ -190,6 +190,8 @@ struct tally_sums {
 	uint64_t paused_ns; /* stopped by the budget or by hand */
 	uint64_t cpu_ns;    /* that we used ourselves */
 	uint64_t n_wakeups;
+	/* of the samples that were used, in samples of the configured period: see budget.h */
+	uint64_t weight_sum, weight_squares_sum;
 };
 
 /*
