@@ -408,8 +408,6 @@ static int make_load_host(struct run *run)
 	if (!host)
 		return -ENOMEM;
 	run->host = host;
-	/* with half a ring unread, a stall of what the other half holds would be one too many */
-	attr.wakeup_watermark = (uint32_t)(run->daemon.ring_bytes / 4);
 	r = virtual_cpus_new(&config, &run->cpus);
 	if (r < 0)
 		return r;
