@@ -11,6 +11,7 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 dir=$(mktemp -d)
 daemon_pid=
 load_pid=
+mounted=
 n_checked=0
 
 end()
@@ -18,6 +19,7 @@ end()
 	for pid in $daemon_pid $load_pid; do
 		kill -KILL "$pid" 2>/dev/null || true
 	done
+	[ -z "$mounted" ] || umount -l "$mounted"
 	rm -rf "$dir"
 }
 trap end EXIT
