@@ -81,18 +81,38 @@ static void log_offer(struct daemon *d, const struct tally_offer *offer)
 		  LOG_TEXT("note", offer->problem.text[0] ? offer->problem.text : NULL));
 }
 
-static void store_counters(struct daemon *d)
+static void store_counters(struct daemon *d, bool all)
 {
 	struct tally_fd fds[N_TALLY_PARTS];
 	size_t n = tally_fds(d->tally, fds);
 	char text[100];
 
 	for (size_t i = 0; i < n; i++) {
-		if (fds[i].is_adopted)
+		if (fds[i].is_adopted && !all)
 			continue;
 		snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", fds[i].name);
 		(void)sd_pid_notify_with_fds(0, 0, text, &fds[i].fd, 1);
 	}
+}
+
+/*
+ * What could not be counted on is of no use to the next process either, and the store has only so
+ * much room. It goes by name, and so do those that were adopted, which are stored again.
+ */
+static void renew_store(struct daemon *d, const struct tally_offer *offers, size_t n_offers)
+{
+	struct tally_fd fds[N_TALLY_PARTS];
+	size_t n = tally_fds(d->tally, fds);
+	bool has_useless = false;
+	char text[100];
+
+	for (size_t i = 0; i < n_offers; i++)
+		has_useless |= offers[i].ret_fate != TALLY_ADOPTED;
+	for (size_t i = 0; has_useless && i < n; i++) {
+		snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", fds[i].name);
+		(void)sd_notify(0, text);
+	}
+	store_counters(d, has_useless);
 }
 
 int counting_new(struct daemon *d, struct problem *problem)
@@ -109,7 +129,7 @@ int counting_new(struct daemon *d, struct problem *problem)
 	}
 	if (r == 0) {
 		tally_begin(d->tally, d->start_realtime_ns / NS_PER_USEC);
-		store_counters(d);
+		renew_store(d, offers, n_offers);
 	}
 	return r;
 }

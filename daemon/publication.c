@@ -249,6 +249,16 @@ static void work(struct daemon *d)
 
 /* merging */
 
+/* Somebody with our descriptors has written to the tables: no count of them is worth anything. */
+static void give_up_counts(struct daemon *d)
+{
+	struct problem problem = { "tally: its tables were written to by somebody else" };
+
+	fail(d, "merge", &problem);
+	log_event(d->log, LOG_COUNTERS_DISCARDED, LOG_TEXT("note", problem.text));
+	tally_reset(d->tally, clock_realtime_ns() / NS_PER_USEC);
+}
+
 static void merge(struct daemon *d)
 {
 	struct publication *p = &d->publication;
@@ -267,6 +277,9 @@ static void merge(struct daemon *d)
 		p->is_total_full = true;
 		p->part = TALLY_TOTAL;
 		go_on(d, PUBLICATION_WORKING);
+		break;
+	default:
+		give_up_counts(d);
 		break;
 	}
 }

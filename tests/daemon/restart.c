@@ -185,6 +185,24 @@ static void keep(struct manager *m, int fd, const char *message)
 	m->stored[m->n_stored++] = fd;
 }
 
+/* FDSTOREREMOVE=1 and a name: all of that name go */
+static void let_go(struct manager *m, const char *message)
+{
+	const char *name = strstr(message, "FDNAME=");
+	int n = 0;
+
+	assert_non_null(name);
+	for (int i = 0; i < m->n_stored; i++) {
+		if (strcmp(m->names[i], name + 7) == 0) {
+			close(m->stored[i]);
+			continue;
+		}
+		m->stored[n] = m->stored[i];
+		memmove(m->names[n++], m->names[i], sizeof(m->names[0]));
+	}
+	m->n_stored = n;
+}
+
 static void receive(struct manager *m)
 {
 	char message[4096] = "";
@@ -201,6 +219,8 @@ static void receive(struct manager *m)
 	int fd;
 
 	assert_true(recvmsg(m->socket, &header, MSG_CMSG_CLOEXEC) > 0);
+	if (strncmp(message, "FDSTOREREMOVE=1", 15) == 0)
+		let_go(m, message);
 	m->n_ready += strstr(message, "READY=1") != NULL;
 	m->n_stopping += strstr(message, "STOPPING=1") != NULL;
 	m->n_watchdog += strstr(message, "WATCHDOG=1") != NULL;
@@ -311,6 +331,10 @@ static void test_restart_other_sizes_begin_anew_and_say_so(void **state)
 	run_to_end(m, "--edge-slots=32768");
 	assert_true(log_says(m, "counters-discarded"));
 	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"), N_SAMPLES);
+	/* the new ones take the place of the old ones, and are good for the next */
+	assert_int_equal(m->n_stored, 3);
+	run_to_end(m, "--edge-slots=32768");
+	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"), 2 * N_SAMPLES);
 }
 
 static void test_restart_garbage_in_the_store_is_refused(void **state)
@@ -323,6 +347,7 @@ static void test_restart_garbage_in_the_store_is_refused(void **state)
 	m->n_stored = 1;
 	run_to_end(m, NULL);
 	assert_true(log_says(m, "counters-discarded"));
+	assert_int_equal(m->n_stored, 3);
 	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"), N_SAMPLES);
 }
 
