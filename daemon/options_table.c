@@ -183,7 +183,9 @@ static const struct conf_setting settings[] = {
 		  "as this processor calls them" },
 	{ "Sampling", "Period", "period", CONF_COUNT, FIELD(period),
 	  .range = { BUDGET_PERIOD_MIN, BUDGET_PERIOD_MAX }, .default_text = "500009",
-	  .value_name = "N", .help = "events between two samples of a CPU, at the densest" },
+	  .value_name = "N",
+	  .help = "events between two samples of a CPU, at the densest;\n"
+		  "ns where there is but a clock, 10000019 if not given" },
 	{ "Sampling", "CPUs", "cpus", CONF_CUSTOM, FIELD(cpus), .set = set_cpus, .show = show_cpus,
 	  .default_text = "default", .value_name = "CPUS",
 	  .help = "all, a list such as 0-3,8, or default: all but\n"
