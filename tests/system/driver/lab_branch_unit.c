@@ -48,8 +48,8 @@ struct manner {
 	u64 config; /* of the taken-branch event, the only one that is counted */
 	unsigned int depth;
 	u64 period_min;
-	bool is_any_only;	  /* BRS: nothing but ANY and privilege levels */
-	u64 refused;		  /* of branch_sample_type: EOPNOTSUPP */
+	bool is_any_only; /* BRS: nothing but ANY and privilege levels */
+	u64 refused;	  /* of branch_sample_type: EOPNOTSUPP */
 	bool refuses_freq;
 	bool refuses_precise;
 	bool refuses_exclude_host;
@@ -82,7 +82,7 @@ static u64 stall_until; /* ktime_get_ns() */
 PMU_FORMAT_ATTR(event, "config:0-7");
 PMU_FORMAT_ATTR(umask, "config:8-15");
 PMU_EVENT_ATTR_STRING(br_inst_retired.near_taken, event_near_taken, "event=0xc4,umask=0x20");
-PMU_EVENT_ATTR_STRING(branch-brs, event_branch_brs, "event=0xc4");
+PMU_EVENT_ATTR_STRING(branch - brs, event_branch_brs, "event=0xc4");
 PMU_EVENT_ATTR_STRING(ex_ret_brn_tkn, event_brn_tkn, "event=0xc4");
 
 static ssize_t branches_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -116,7 +116,8 @@ static const struct attribute_group *amd_groups[] = { &format_group, &caps_group
 
 /* manners */
 
-#define BRANCH_TX (PERF_SAMPLE_BRANCH_ABORT_TX | PERF_SAMPLE_BRANCH_IN_TX | PERF_SAMPLE_BRANCH_NO_TX)
+#define BRANCH_TX                                                                                  \
+	(PERF_SAMPLE_BRANCH_ABORT_TX | PERF_SAMPLE_BRANCH_IN_TX | PERF_SAMPLE_BRANCH_NO_TX)
 
 static const struct manner manners[] = {
 	{
@@ -154,7 +155,8 @@ static const struct manner manners[] = {
 		.groups = amd_groups,
 		.features = { X86_FEATURE_AMD_LBR_V2, X86_FEATURE_AMD_LBR_PMC_FREEZE },
 	},
-	{ /* Zen 4 as it first came: records go on in the interrupt */
+	{
+		/* Zen 4 as it first came: records go on in the interrupt */
 		.name = "lbrextv2-nofreeze",
 		.config = 0xc4,
 		.depth = 16,
@@ -165,7 +167,8 @@ static const struct manner manners[] = {
 		.groups = amd_groups,
 		.features = { X86_FEATURE_AMD_LBR_V2 },
 	},
-	{ /* its records; its event and PMU are Arm's and not to be had here */
+	{
+		/* its records; its event and PMU are Arm's and not to be had here */
 		.name = "brbe",
 		.config = 0x20c4,
 		.depth = 32,
@@ -541,8 +544,7 @@ static void show_features(void)
 
 	for (const int *feature = manner->features; *feature; feature++) {
 		set_cpu_cap(&boot_cpu_data, *feature);
-		for_each_possible_cpu(cpu)
-			set_cpu_cap(&cpu_data(cpu), *feature);
+		for_each_possible_cpu(cpu) set_cpu_cap(&cpu_data(cpu), *feature);
 	}
 }
 

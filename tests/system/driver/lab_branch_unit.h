@@ -36,7 +36,7 @@ struct unit_entry {
 	__u64 flags; /* as behind from and to in struct perf_branch_entry */
 };
 
-struct unit_slot { /* 1024 bytes */
+struct unit_slot {    /* 1024 bytes */
 	__u64 time;   /* instructions since power-on, all CPUs together */
 	__u64 period; /* that came to its end */
 	__u64 outcome;

@@ -39,9 +39,9 @@ static _Noreturn void die(const char *what)
 /* AMD has no such mask; the unit takes but one event. */
 static uint64_t event_config(void)
 {
-	return access("/sys/bus/event_source/devices/cpu/events/br_inst_retired.near_taken", F_OK) ?
-		       0xc4 :
-		       0x20c4;
+	return access("/sys/bus/event_source/devices/cpu/events/br_inst_retired.near_taken", F_OK)
+		       ? 0xc4
+		       : 0x20c4;
 }
 
 static void open_ring(struct ring *ring, int cpu, uint64_t period)
@@ -66,8 +66,8 @@ static void open_ring(struct ring *ring, int cpu, uint64_t period)
 	ring->fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (ring->fd < 0)
 		die("perf_event_open");
-	ring->control = mmap(NULL, PAGE + n_data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			     ring->fd, 0);
+	ring->control =
+		mmap(NULL, PAGE + n_data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, 0);
 	if (ring->control == MAP_FAILED)
 		die("mmap");
 }
@@ -124,7 +124,8 @@ static void finish(struct ring *ring, int cpu)
 	if (read(ring->fd, &reading, sizeof(reading)) != sizeof(reading))
 		die("read");
 	drain(ring);
-	printf("client: cpu %d counted %llu samples %llu lost %llu lost-records %llu throttles %llu others %llu enabled %llu running %llu\n",
+	printf("client: cpu %d counted %llu samples %llu lost %llu lost-records %llu throttles "
+	       "%llu others %llu enabled %llu running %llu\n",
 	       cpu, (unsigned long long)reading.value, (unsigned long long)ring->n_samples,
 	       (unsigned long long)reading.lost, (unsigned long long)ring->n_lost_records,
 	       (unsigned long long)ring->n_throttles, (unsigned long long)ring->n_others,

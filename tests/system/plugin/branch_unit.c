@@ -18,11 +18,13 @@
  * tcg,thread=single). Generated code adds to one counter of instructions, which
  * belongs to the CPU that began the last block.
  *
- * Arguments: out=DIR map=System.map memory=FILE. At the end: tables.raw and
- * samples.raw (../recording/raw.h), unit.json.
+ * Arguments: out=DIR map=System.map memory=FILE period=N. At the end: tables.raw
+ * and samples.raw (../recording/raw.h), unit.json. A stack whose period was about
+ * k times N stands k times in samples.raw: so much it weighs.
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +50,8 @@ struct cpu {
 	uint64_t generation;	   /* of the area, when last looked at */
 	uint64_t n_logged;	   /* slots */
 	uint64_t n_outcomes[UNIT_N_OUTCOMES];
+	uint64_t n_wrong_path; /* entries delivered: of a branch taken back */
+	uint64_t n_halves;     /* and: with one end only */
 	bool was_enabled;
 
 	struct unit_entry stack[UNIT_DEPTH];
@@ -67,7 +71,7 @@ static struct unit {
 	uint64_t n_begun; /* by it, since its last block started; generated code adds */
 	uint64_t time_insns;
 
-	uint64_t period; /* of the newest logged sample */
+	uint64_t period; /* of a sample of weight 1 */
 	struct pairs branches;
 	struct pairs ranges;
 	struct raw_header totals;
@@ -111,11 +115,23 @@ static void write_words(FILE *file, const uint64_t *words, size_t n_words)
 		die("cannot write: disk full?");
 }
 
+static void count_entry(struct cpu *cpu, volatile struct unit_entry *entry)
+{
+	uint64_t flags = entry->flags;
+	struct perf_branch_entry as_perf;
+
+	memcpy((char *)&as_perf + offsetof(struct perf_branch_entry, to) + sizeof(as_perf.to),
+	       &flags, sizeof(flags));
+	cpu->n_wrong_path += as_perf.spec == PERF_BR_SPEC_WRONG_PATH;
+	cpu->n_halves += !entry->from || !entry->to;
+}
+
 static void log_slot(struct cpu *cpu, volatile struct unit_slot *slot)
 {
 	uint64_t outcome = slot->outcome;
 	uint64_t words[2 + 3 * UNIT_N_ENTRIES];
 	uint64_t *word = words;
+	uint64_t weight = (slot->period + unit.period / 2) / unit.period;
 
 	if (outcome >= UNIT_N_OUTCOMES || slot->n_entries > UNIT_N_ENTRIES)
 		die("the driver wrote nonsense into a slot");
@@ -125,13 +141,14 @@ static void log_slot(struct cpu *cpu, volatile struct unit_slot *slot)
 	*word++ = slot->time;
 	*word++ = slot->n_entries;
 	for (uint64_t i = 0; i < slot->n_entries; i++) {
+		count_entry(cpu, &slot->entries[i]);
 		*word++ = slot->entries[i].from;
 		*word++ = slot->entries[i].to;
 		*word++ = slot->entries[i].flags;
 	}
-	write_words(unit.samples, words, word - words);
-	unit.period = slot->period;
-	unit.totals.n_samples++;
+	for (uint64_t i = 0; i < weight; i++)
+		write_words(unit.samples, words, word - words);
+	unit.totals.n_samples += weight;
 }
 
 /* What the driver is done with. */
@@ -293,12 +310,13 @@ static void write_cpu(const struct cpu *cpu, FILE *file)
 		"    { \"counted\": %" PRIu64 ", \"queued\": %" PRIu64 ", \"missed\": %" PRIu64
 		", \"delivered\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"unmapped\": %" PRIu64
 		", \"dropped\": %" PRIu64 ", \"undelivered\": %" PRIu64
-		", \"records_lost\": %" PRIu64 ", \"throttled\": %" PRIu64 " }",
+		", \"records_lost\": %" PRIu64 ", \"throttled\": %" PRIu64
+		", \"wrong_path\": %" PRIu64 ", \"halves\": %" PRIu64 " }",
 		(uint64_t)area->n_counted, (uint64_t)area->n_written, (uint64_t)area->n_missed,
 		cpu->n_outcomes[UNIT_DELIVERED], cpu->n_outcomes[UNIT_LOST],
 		cpu->n_outcomes[UNIT_UNMAPPED], cpu->n_outcomes[UNIT_DROPPED],
 		(uint64_t)(area->n_written - area->n_taken), (uint64_t)area->n_lost,
-		(uint64_t)area->n_throttled);
+		(uint64_t)area->n_throttled, cpu->n_wrong_path, cpu->n_halves);
 }
 
 static void write_unit(void)
@@ -383,9 +401,11 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qem
 			map = value;
 		else if ((value = argument_value(argv[i], "memory")))
 			memory = value;
+		else if ((value = argument_value(argv[i], "period")))
+			unit.period = strtoull(value, NULL, 10);
 	}
-	if (!unit.out_dir || !map || !memory) {
-		fputs("branch-unit: needs out=, map=, memory=\n", stderr);
+	if (!unit.out_dir || !map || !memory || !unit.period) {
+		fputs("branch-unit: needs out=, map=, memory=, period=\n", stderr);
 		return 1;
 	}
 	if (info->system_emulation && info->system.max_vcpus > UNIT_N_CPUS) {
