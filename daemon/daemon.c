@@ -42,7 +42,7 @@ static int on_sweep(sd_event_source *timer, uint64_t usec, void *userdata)
 	(void)usec;
 	d->pass_name = "sweep";
 	has_more = sampling_sweep(d);
-	daemon_arm(timer, has_more ? 0 : DAEMON_SWEEP_NS);
+	daemon_arm(timer, has_more ? 0 : sampling_sweep_ns(d));
 	return 0;
 }
 

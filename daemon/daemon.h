@@ -75,6 +75,8 @@ struct daemon {
 	uint64_t start_realtime_ns;
 	uint64_t looked_ns;	   /* CLOCK_MONOTONIC: at the pace, last */
 	uint64_t paused_ns;	   /* of the time with an open gate, without sampling */
+	uint64_t swept_ns;	   /* CLOCK_MONOTONIC: of the last sweep */
+	uint64_t n_swept;	   /* samples until then */
 	uint64_t enabled_since_ns; /* 0: the events are disabled */
 	uint64_t enabled_cpu_ns;   /* all CPUs' times together, until enabled_since_ns */
 	uint64_t next_interval_ns; /* CLOCK_MONOTONIC */
@@ -87,10 +89,11 @@ struct daemon {
 #define LOOP_PASS_NS_MAX (50 * 1000000ull)
 
 /*
- * How often all rings are emptied while sampling: a ring of 64 KiB holds 0.8 s at 100 samples/s,
- * and its own wake-up comes at half of it. How often the kernel is asked what it counted.
+ * How often all rings are emptied while sampling, at the least and at the most: see
+ * sampling_sweep_ns(). How often the kernel is asked what it counted.
  */
-#define DAEMON_SWEEP_NS (500 * 1000000ull)
+#define DAEMON_SWEEP_NS_MIN (20 * 1000000ull)
+#define DAEMON_SWEEP_NS_MAX (500 * 1000000ull)
 #define DAEMON_BOOKS_NS (10 * 1000000000ull)
 
 /* lifecycle */
@@ -124,6 +127,8 @@ must_check int sampling_new(struct daemon *daemon, struct problem *problem);
 must_check int sampling_start(struct daemon *daemon, struct problem *problem);
 void sampling_look(struct daemon *daemon);  /* online CPUs, pace */
 bool sampling_sweep(struct daemon *daemon); /* true: there is more */
+/* Until the next one, after a sweep. */
+uint64_t sampling_sweep_ns(struct daemon *daemon);
 void sampling_read_books(struct daemon *daemon);
 void sampling_stop(struct daemon *daemon);
 /* Of all events together. */

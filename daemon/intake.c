@@ -90,6 +90,7 @@ struct sampler_verdict intake_take(void *context, const struct sampler_sample *s
 	struct sampler_verdict verdict;
 	uint64_t weight;
 
+	intake->n_samples++;
 	if (sample->mode == EVENT_MODE_BRANCH && record->n_entries == 0)
 		return (struct sampler_verdict){ SAMPLER_REJECTED_EMPTY, 0 };
 	if (intake->n_idle && ip_ranges_has(intake->idle, intake->n_idle, where(sample)))

@@ -21,6 +21,7 @@ struct intake {
 	size_t n_idle;
 	const struct budget *budget; /* borrowed; NULL: every sample weighs 1 */
 	uint64_t weight;	     /* of a sample that does not say its period */
+	uint64_t n_samples;	     /* that came here */
 	/* of the samples that were used */
 	uint64_t weight_sum, weight_squares_sum;
 };

@@ -158,7 +158,9 @@ static void set_enabled(struct daemon *d, bool is_enabled, uint64_t now_ns)
 			  LOG_TEXT("reason", problem.text));
 	/* closed means quiet: no timer but the pace's own */
 	if (is_enabled) {
-		daemon_arm(d->sweep_timer, DAEMON_SWEEP_NS);
+		d->swept_ns = now_ns;
+		d->n_swept = d->intake.n_samples;
+		daemon_arm(d->sweep_timer, DAEMON_SWEEP_NS_MIN);
 		daemon_arm(d->books_timer, DAEMON_BOOKS_NS);
 	} else {
 		(void)sd_event_source_set_enabled(d->sweep_timer, SD_EVENT_OFF);
@@ -176,6 +178,32 @@ bool sampling_sweep(struct daemon *d)
 		publication_start(d, PUBLICATION_FULL);
 	}
 	return has_more;
+}
+
+/* A sample of 32 branches with its header, rounded up. */
+#define SAMPLE_BYTES 832u
+/* A CPU may be so much busier than the mean. */
+#define SKEW 5u
+
+/*
+ * Sweeping all rings by one timer is cheaper than being woken by each of them, which is also an
+ * interrupt on its CPU. So often that a ring is not filled to more than a quarter in between: then
+ * neither its own wake-up comes, at half, nor does a pause of the loop lose anything.
+ */
+uint64_t sampling_sweep_ns(struct daemon *d)
+{
+	uint64_t now_ns = clock_monotonic_ns(), n = d->intake.n_samples - d->n_swept;
+	uint64_t quarter_samples = ring_pages(d) * d->host->facts.page_bytes / 4 / SAMPLE_BYTES;
+	unsigned int n_cpus = cpus_count(sampler_open_cpus(d->sampler));
+	uint64_t ns = DAEMON_SWEEP_NS_MAX;
+
+	if (n > 0)
+		ns = quarter_samples * n_cpus * (now_ns - d->swept_ns) / (n * SKEW);
+	d->swept_ns = now_ns;
+	d->n_swept += n;
+	if (ns < DAEMON_SWEEP_NS_MIN)
+		return DAEMON_SWEEP_NS_MIN;
+	return ns < DAEMON_SWEEP_NS_MAX ? ns : DAEMON_SWEEP_NS_MAX;
 }
 
 /* the pace */
