@@ -75,10 +75,18 @@ static int begin_pass(struct player *player)
 	return recording_open(player->fd, NULL, &player->rec, &player->problem);
 }
 
+/* Without the folder that a kernel's name may have: what is left fits, see recording.h. */
+static const char *map_name(const struct recording_map *map)
+{
+	const char *slash = strrchr(map->filename, '/');
+
+	return slash ? slash + 1 : map->filename;
+}
+
 static bool is_first_map(const struct player_facts *facts, const struct recording_map *map)
 {
 	return facts->map_start_ip == map->start && facts->map_pgoff == map->pgoff &&
-	       strncmp(facts->map_name, map->filename, sizeof(facts->map_name) - 1) == 0;
+	       strcmp(facts->map_name, map_name(map)) == 0;
 }
 
 static void on_map(struct player *player, const struct recording_map *map)
@@ -91,7 +99,7 @@ static void on_map(struct player *player, const struct recording_map *map)
 		facts->map_start_ip = map->start;
 		facts->map_n_bytes = map->n_bytes;
 		facts->map_pgoff = map->pgoff;
-		strncpy(facts->map_name, map->filename, sizeof(facts->map_name) - 1);
+		strncpy(facts->map_name, map_name(map), sizeof(facts->map_name) - 1);
 		player->has_map = true;
 	}
 	player->is_elsewhere = !is_first_map(facts, map);

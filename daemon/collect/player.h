@@ -33,7 +33,7 @@ struct player_facts {
 	 * Its first mapping: see struct recording_map. With an image at hand these give its load
 	 * base (symbolize/load_base.h).
 	 */
-	char map_name[64]; /* "[kernel.kallsyms]_text" */
+	char map_name[64]; /* "[kernel.kallsyms]_text"; without a folder before it */
 	uint64_t map_start_ip, map_n_bytes, map_pgoff;
 	struct recording_build_id build_id; /* n_bytes 0: not recorded */
 	char os_release[66], arch[66];	    /* "": not recorded */

@@ -270,6 +270,7 @@ static void test_player_full_speed_loses_nothing_and_ends(void **state)
 		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 		set_up(&f, fd, n_cpus, 0, false);
 		assert_int_equal(play(&f, n_cpus * 77, &problem), PLAYER_E_END);
+		assert_string_equal(problem.text, "");
 		assert_int_equal(n_read(&f), n);
 		assert_int_equal(f.ip_sum, n * (n + 1) / 2);
 		assert_false(f.is_out_of_order);
@@ -321,7 +322,7 @@ static void test_player_full_speed_waits_while_no_cpu_samples(void **state)
 	control(&f, 0, PERF_EVENT_IOC_DISABLE);
 	virtual_cpus_set_online(f.cpus, 1, false);
 	assert_int_equal(player_step(f.player, f.now_ns, 1000, &due_ns, &problem), 0);
-	assert_true(due_ns > f.now_ns);
+	assert_in_range(due_ns, f.now_ns + SECOND / 1000, f.now_ns + SECOND / 10);
 	assert_int_equal(stats_of(&f).n_played, 0);
 	control(&f, 0, PERF_EVENT_IOC_ENABLE);
 	assert_int_equal(play(&f, 1000, &problem), PLAYER_E_END);
@@ -400,6 +401,39 @@ static void test_player_stack_larger_than_the_ring_is_lost_and_not_waited_for(vo
 	tear_down(&f, fd);
 }
 
+static void test_player_stack_larger_than_any_record_is_counted_as_such(void **state)
+{
+	static const struct writer_event bare_event = { .sample_type = PERF_SAMPLE_BRANCH_STACK,
+							.period = PERIOD };
+	static struct writer_entry entries[2728];
+	struct writer_sample sample = {
+		.event = &bare_event,
+		.misc = KERNEL,
+		.entries = entries,
+		.n_entries = array_size(entries),
+	};
+	struct problem problem = { "" };
+	struct fixture f;
+	struct writer w;
+	int fd;
+
+	(void)state;
+	begin(&w, &bare_event, false);
+	add_map(&w, BASE_IP);
+	writer_sample(&w, &sample);
+	sample.n_entries = 0;
+	writer_sample(&w, &sample);
+	writer_end(&w);
+	fd = writer_fd(&w, SIZE_MAX);
+	writer_deinit(&w);
+	set_up(&f, fd, 2, 0, false);
+	assert_int_equal(play(&f, 1000, &problem), PLAYER_E_END);
+	assert_int_equal(n_read(&f), 1);
+	assert_int_equal(stats_of(&f).n_too_large, 1);
+	assert_int_equal(stats_of(&f).n_lost, 0);
+	tear_down(&f, fd);
+}
+
 /* at a rate */
 
 static void test_player_keeps_the_rate(void **state)
@@ -431,6 +465,30 @@ static void test_player_keeps_the_rate(void **state)
 			assert_in_range(f.n_read[k], n_read(&f) / 8, n_read(&f) / 2);
 		tear_down(&f, fd);
 	}
+}
+
+static void test_player_at_a_rate_cpus_take_turns(void **state)
+{
+	int fd = make_file(2000);
+	struct problem problem = { "" };
+	struct fixture f;
+	uint64_t due_ns;
+
+	(void)state;
+	set_up(&f, fd, 3, 1000, false);
+	for (unsigned int i = 0; i <= 192; i++) {
+		unsigned int n_turns = i / 32;
+
+		assert_int_equal(player_step(f.player, f.now_ns, 10000, &due_ns, &problem), 0);
+		drain(&f);
+		for (unsigned int k = 0; k < 3; k++) {
+			uint64_t n = n_turns / 3 * 32 + (k < n_turns % 3 ? 32 : 0);
+
+			assert_int_equal(f.n_read[k], k == n_turns % 3 ? n + i % 32 : n);
+		}
+		f.now_ns += SECOND / 1000;
+	}
+	tear_down(&f, fd);
 }
 
 static void test_player_at_a_rate_loses_what_has_no_room(void **state)
@@ -596,26 +654,86 @@ static void test_player_stacks_before_the_mapping_are_passed_over_in_a_pipe(void
 
 static void test_player_stacks_of_another_kernel_are_passed_over(void **state)
 {
+	static const struct {
+		uint64_t start, pgoff;
+		const char *name;
+	} others[] = {
+		{ BASE_IP + 0x200000, BASE_IP + 0x200000, "[kernel.kallsyms]_text" },
+		{ BASE_IP + 0x200000, BASE_IP, "[kernel.kallsyms]_text" },
+		{ BASE_IP, BASE_IP + 0x200000, "[kernel.kallsyms]_text" },
+		{ BASE_IP, BASE_IP, "[kernel.kallsyms]_stext" },
+	};
 	struct problem problem = { "" };
+
+	(void)state;
+	for (size_t i = 0; i < array_size(others); i++) {
+		struct fixture f;
+		struct writer w;
+		int fd;
+
+		begin(&w, &stacks_event, false);
+		add_map(&w, BASE_IP);
+		add_stacks(&w, &stacks_event, 1, 10);
+		writer_mmap(&w, KERNEL, others[i].start, 0x1000000, others[i].pgoff, others[i].name,
+			    0);
+		add_stacks(&w, &stacks_event, 11, 10);
+		add_map(&w, BASE_IP);
+		add_stacks(&w, &stacks_event, 21, 1);
+		writer_end(&w);
+		fd = writer_fd(&w, SIZE_MAX);
+		writer_deinit(&w);
+		set_up(&f, fd, 1, 0, false);
+		assert_int_equal(play(&f, 100, &problem), PLAYER_E_END);
+		assert_int_equal(f.ip_sum, 10 * 11 / 2 + 21);
+		assert_int_equal(stats_of(&f).n_elsewhere, 10);
+		tear_down(&f, fd);
+	}
+}
+
+static void test_player_mapping_at_the_end_is_as_good_in_a_file(void **state)
+{
+	struct problem problem = { "" };
+	struct player_facts facts;
 	struct fixture f;
 	struct writer w;
 	int fd;
 
 	(void)state;
 	begin(&w, &stacks_event, false);
-	add_map(&w, BASE_IP);
 	add_stacks(&w, &stacks_event, 1, 10);
-	add_map(&w, BASE_IP + 0x200000);
-	add_stacks(&w, &stacks_event, 11, 10);
 	add_map(&w, BASE_IP);
-	add_stacks(&w, &stacks_event, 21, 1);
 	writer_end(&w);
 	fd = writer_fd(&w, SIZE_MAX);
 	writer_deinit(&w);
 	set_up(&f, fd, 1, 0, false);
+	player_facts(f.player, &facts);
+	assert_int_equal(facts.period, PERIOD);
 	assert_int_equal(play(&f, 100, &problem), PLAYER_E_END);
-	assert_int_equal(f.ip_sum, 10 * 11 / 2 + 21);
-	assert_int_equal(stats_of(&f).n_elsewhere, 10);
+	assert_int_equal(f.ip_sum, 10 * 11 / 2);
+	tear_down(&f, fd);
+}
+
+/* A kernel's name is what stands behind the last slash: recording_is_kernel_name(). */
+static void test_player_folder_of_the_kernels_name_is_left_out(void **state)
+{
+	struct player_facts facts;
+	struct fixture f;
+	struct writer w;
+	char name[300];
+	int fd;
+
+	(void)state;
+	memset(name, 'x', sizeof(name));
+	strcpy(name + 250, "/[kernel.kallsyms]_stext");
+	begin(&w, &stacks_event, false);
+	writer_mmap(&w, KERNEL, BASE_IP, 0x1000000, BASE_IP, name, 0);
+	add_stacks(&w, &stacks_event, 1, 10);
+	writer_end(&w);
+	fd = writer_fd(&w, SIZE_MAX);
+	writer_deinit(&w);
+	set_up(&f, fd, 1, 0, false);
+	player_facts(f.player, &facts);
+	assert_string_equal(facts.map_name, "[kernel.kallsyms]_stext");
 	tear_down(&f, fd);
 }
 
@@ -815,7 +933,9 @@ int main(void)
 		cmocka_unit_test(test_player_looks_at_no_more_records_than_it_may),
 		cmocka_unit_test(test_player_loops),
 		cmocka_unit_test(test_player_stack_larger_than_the_ring_is_lost_and_not_waited_for),
+		cmocka_unit_test(test_player_stack_larger_than_any_record_is_counted_as_such),
 		cmocka_unit_test(test_player_keeps_the_rate),
+		cmocka_unit_test(test_player_at_a_rate_cpus_take_turns),
 		cmocka_unit_test(test_player_at_a_rate_loses_what_has_no_room),
 		cmocka_unit_test(test_player_at_a_rate_plays_to_nobody_while_no_cpu_samples),
 		cmocka_unit_test(test_player_that_was_suspended_does_not_catch_up),
@@ -824,6 +944,8 @@ int main(void)
 		cmocka_unit_test(test_player_stacks_before_the_mapping_are_played_from_a_file),
 		cmocka_unit_test(test_player_stacks_before_the_mapping_are_passed_over_in_a_pipe),
 		cmocka_unit_test(test_player_stacks_of_another_kernel_are_passed_over),
+		cmocka_unit_test(test_player_mapping_at_the_end_is_as_good_in_a_file),
+		cmocka_unit_test(test_player_folder_of_the_kernels_name_is_left_out),
 		cmocka_unit_test(test_player_recording_that_cannot_be_played_is_refused),
 		cmocka_unit_test(test_player_no_recording_is_an_error),
 		cmocka_unit_test(test_player_truncated_recording_plays_what_is_whole_and_tells),
