@@ -332,15 +332,15 @@ static int run_day(struct bench *bench)
 		return r;
 	print(bench, &(struct row){ .name = "day",
 				    .unit = "MiB",
-				    .what = "more in the last three quarters of a day",
+				    .what = "more at most in a day's second half than before",
 				    .value = (double)f.rss_growth_bytes / MIB,
 				    .most = 1,
 				    .least = NO_MUST });
 	print(bench, &(struct row){ .name = "day-memory",
 				    .unit = "MiB",
-				    .what = "resident beyond the rings at its end",
+				    .what = "resident beyond the rings, at most",
 				    .value = (double)f.rss_bytes / MIB,
-				    .most = NO_MUST,
+				    .most = 32,
 				    .least = NO_MUST });
 	print(bench, &(struct row){ .name = "day-profiles",
 				    .unit = "profiles",

@@ -71,7 +71,7 @@ struct run {
 	uint64_t n_sets;		       /* seen to be done */
 	uint64_t set_end_ns;		       /* of one whose profile is waited for; 0: none is */
 	struct timespec published;	       /* when the profile before was */
-	uint64_t quarter_rss_bytes;
+	uint64_t early_peak_bytes, late_peak_bytes; /* of resident memory */
 	uint64_t n_seen, seen_ns; /* what the load had written when it last got on */
 };
 
@@ -176,16 +176,16 @@ static void follow_sets(struct run *run, uint64_t now_ns)
 	}
 }
 
+/* Counters come and go with each interval: what counts is whether the highest gets higher. */
 static void follow_memory(struct run *run)
 {
-	uint64_t rss = rss_bytes();
+	uint64_t rss = rss_bytes(), n = n_written(run), n_max = run->options->n_max;
+	uint64_t *peak = n < n_max / 2 ? &run->early_peak_bytes : &run->late_peak_bytes;
 
-	if (n_written(run) < run->options->n_max / 4)
-		return;
-	if (!run->quarter_rss_bytes)
-		run->quarter_rss_bytes = rss;
-	if (rss > run->quarter_rss_bytes + run->figures->rss_growth_bytes)
-		run->figures->rss_growth_bytes = rss - run->quarter_rss_bytes;
+	if (n >= n_max / 4 && rss > *peak)
+		*peak = rss;
+	if (run->late_peak_bytes > run->early_peak_bytes)
+		run->figures->rss_growth_bytes = run->late_peak_bytes - run->early_peak_bytes;
 }
 
 /* How long this process was ready to run and did not. */
@@ -274,6 +274,10 @@ static int measure(struct run *run, uint64_t now_ns, uint64_t *ret_due_ns)
 	}
 	run->figures->n_samples = n_written(run) - run->from_n;
 	end_measuring(run, now_ns);
+	if (run->early_peak_bytes > run->figures->rss_bytes)
+		run->figures->rss_bytes = run->early_peak_bytes;
+	if (run->late_peak_bytes > run->figures->rss_bytes)
+		run->figures->rss_bytes = run->late_peak_bytes;
 	run->figures->rss_bytes -= rings_bytes(run);
 	return stop_load(run);
 }

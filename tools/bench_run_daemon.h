@@ -37,8 +37,8 @@ struct bench_daemon_figures {
 	double cpu_s, wall_s;
 	uint64_t n_samples;
 	/* resident memory; virtual CPUs: beyond the rings */
-	uint64_t rss_bytes;	   /* at its end */
-	uint64_t rss_growth_bytes; /* from a quarter of it on, at most */
+	uint64_t rss_bytes;	   /* at its end; of n_max samples: at most */
+	uint64_t rss_growth_bytes; /* its peak in the second half over that in the second quarter */
 	/* as the load has it */
 	uint64_t n_written, n_lost;
 	/*
