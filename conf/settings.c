@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "base/problem.h"
 
+#define SHOWN_BYTES_MAX ((size_t)1 << 16) /* of any value: a list of CPUs may be long */
+
 static size_t count_choices(const char *const *choices)
 {
 	size_t n = 0;
@@ -132,6 +134,29 @@ void conf_setting_show(const struct conf_setting *s, const void *target, struct 
 		s->show(field, text);
 		return;
 	}
+}
+
+/* Fields are compared as they are written: those of custom types have no other equality. */
+size_t conf_settings_changed(const struct conf_setting *settings, size_t n, const void *before,
+			     const void *after, const struct conf_setting **ret_changed,
+			     int *ret_error)
+{
+	struct buf texts[2] = { BUF_INIT(SHOWN_BYTES_MAX), BUF_INIT(SHOWN_BYTES_MAX) };
+	size_t n_changed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		texts[0].n_bytes = texts[1].n_bytes = 0;
+		conf_setting_show(&settings[i], before, &texts[0]);
+		conf_setting_show(&settings[i], after, &texts[1]);
+		if (texts[0].n_bytes != texts[1].n_bytes ||
+		    (texts[0].n_bytes &&
+		     memcmp(texts[0].data, texts[1].data, texts[0].n_bytes) != 0))
+			ret_changed[n_changed++] = &settings[i];
+	}
+	*ret_error = texts[0].error ? texts[0].error : texts[1].error;
+	buf_deinit(&texts[0]);
+	buf_deinit(&texts[1]);
+	return *ret_error ? 0 : n_changed;
 }
 
 const struct conf_setting *conf_setting_find_option(const struct conf_setting *settings, size_t n,

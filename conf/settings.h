@@ -33,6 +33,8 @@ struct conf_setting {
 	enum conf_type type;
 	bool is_power_of_two;	    /* COUNT, SIZE: and nothing between */
 	bool is_optional;	    /* TEXT: may be empty */
+	bool is_path;		    /* in a file: absolute, or what the default is */
+	bool is_fixed;		    /* once the program runs: a change takes a restart */
 	size_t offset;		    /* of the field in the target */
 	size_t size;		    /* CONF_TEXT: of the field, with the NUL */
 	struct conf_range range;    /* COUNT, SIZE; TIME in ns; SHARE in millionths */
@@ -54,6 +56,14 @@ must_check int conf_settings_default(const struct conf_setting *settings, size_t
 				     struct problem *problem);
 /* Appends the value, so that conf_setting_set() makes the same of it. */
 void conf_setting_show(const struct conf_setting *setting, const void *target, struct buf *text);
+/*
+ * The settings that have different values in two targets, in the order of the table, into
+ * ret_changed of n; returns how many. 0, too, where memory for a look at them was lacking:
+ * *ret_error is -ENOMEM then, else 0.
+ */
+size_t conf_settings_changed(const struct conf_setting *settings, size_t n, const void *before,
+			     const void *after, const struct conf_setting **ret_changed,
+			     int *ret_error);
 /* By its option or by section and key; NULL. */
 const struct conf_setting *conf_setting_find_option(const struct conf_setting *settings, size_t n,
 						    const char *option, size_t option_bytes);
