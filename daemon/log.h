@@ -4,7 +4,7 @@
 /*
  * What the daemon says: one line an event, a stable name and then key=value.
  *
- *	sampling-started cpus=16 period=500009 event=BR_INST_RETIRED.NEAR_TAKEN
+ *	event-chosen pmu=cpu event=BR_INST_RETIRED.NEAR_TAKEN period=500009
  *	publish-failed reason="store: write profile: No space left on device" folded=3
  *
  * All events are in one table, since others parse them. A value is quoted if it has anything but
@@ -44,9 +44,7 @@ enum log_level {
 	X(KERNEL_UNKNOWN, "kernel-unknown", WARNING, 5)                                            \
 	X(VMLINUX_FOUND, "vmlinux-found", INFO, 5)                                                 \
 	X(VMLINUX_MISSING, "vmlinux-missing", WARNING, 5)                                          \
-	X(VMLINUX_REJECTED, "vmlinux-rejected", INFO, 20)                                          \
 	X(PRIVILEGES_DROPPED, "privileges-dropped", INFO, 5)                                       \
-	X(SAMPLING_STARTED, "sampling-started", NOTICE, 5)                                         \
 	X(SAMPLING_UNAVAILABLE, "sampling-unavailable", ERROR, 5)                                  \
 	X(READY, "ready", NOTICE, 5)                                                               \
 	X(STOPPING, "stopping", NOTICE, 5)                                                         \
@@ -63,7 +61,6 @@ enum log_level {
 	X(CPU_ONLINE, "cpu-online", INFO, 20)                                                      \
 	X(CPU_OFFLINE, "cpu-offline", INFO, 20)                                                    \
 	X(CPU_REFUSED, "cpu-refused", WARNING, 20)                                                 \
-	X(CPU_RECOVERED, "cpu-recovered", INFO, 20)                                                \
 	X(RING_SHRUNK, "ring-shrunk", WARNING, 5)                                                  \
 	X(SAMPLES_LOST, "samples-lost", WARNING, 5)                                                \
 	X(THROTTLED, "throttled", WARNING, 5)                                                      \
@@ -80,10 +77,7 @@ enum log_level {
 	X(COUNTERS_RESTORED, "counters-restored", NOTICE, 5)                                       \
 	X(COUNTERS_DISCARDED, "counters-discarded", WARNING, 5)                                    \
 	X(COUNTERS_FULL, "counters-full", WARNING, 5)                                              \
-	X(KERNEL_CHANGED, "kernel-changed", NOTICE, 5)                                             \
-	X(MODULES_CHANGED, "modules-changed", INFO, 10)                                            \
 	/* profiles */                                                                             \
-	X(INTERVAL_ENDED, "interval-ended", DEBUG, 60)                                             \
 	X(PUBLISHED, "published", NOTICE, 60)                                                      \
 	X(PUBLISH_INCOMPLETE, "publish-incomplete", WARNING, 5)                                    \
 	X(PUBLISH_FAILED, "publish-failed", ERROR, 5)                                              \

@@ -75,10 +75,10 @@ static void test_log_line_is_a_name_and_fields(void **state)
 {
 	struct fixture *f = *state;
 
-	log_event(&f->log, LOG_SAMPLING_STARTED, LOG_U64("cpus", 16), LOG_I64("change", -3),
+	log_event(&f->log, LOG_EVENT_CHOSEN, LOG_U64("cpus", 16), LOG_I64("change", -3),
 		  LOG_TEXT("event", "BR_INST_RETIRED.NEAR_TAKEN"), LOG_SHARE("lost", 0.00123),
 		  LOG_SECONDS("after", 12345678901));
-	assert_string_equal(lines(f), "sampling-started cpus=16 change=-3 "
+	assert_string_equal(lines(f), "event-chosen cpus=16 change=-3 "
 				      "event=BR_INST_RETIRED.NEAR_TAKEN lost=0.123% "
 				      "after=12.345s\n");
 	log_event(&f->log, LOG_READY);
