@@ -70,16 +70,17 @@ struct control_handler {
 };
 
 struct control_limits {
-	unsigned int n_clients;		/* at once */
+	unsigned int n_clients;		 /* at once */
 	unsigned int n_clients_reserved; /* of these, for those who may change things */
-	unsigned int n_clients_per_uid; /* of those who may not */
-	size_t message_bytes;		/* of a call, without its NUL */
-	size_t reply_bytes;		/* of one reply, without its NUL */
-	size_t stream_bytes;	/* unread by a client before control_continue() drops it */
-	size_t output_bytes;	/* unread by all clients together */
-	uint64_t message_usec;	/* from the first byte of a call to its last */
-	uint64_t idle_usec;	/* without a call */
-	uint64_t stalled_usec;	/* with output, and no byte of it read */
+	unsigned int n_clients_per_uid;	 /* of those who may not */
+	size_t message_bytes;		 /* of a call, without its NUL */
+	size_t reply_bytes;		 /* of one reply, without its NUL */
+	size_t stream_bytes; /* of a control_continue(), and unread before another drops the client
+			      */
+	size_t output_bytes; /* unread by all clients together */
+	uint64_t message_usec; /* from the first byte of a call to its last */
+	uint64_t idle_usec;    /* without a call */
+	uint64_t stalled_usec; /* with output, and no byte of it read */
 };
 
 /* 128 clients, 16 reserved, 32 a uid; 16 KiB, 1 MiB, 64 KiB, 8 MiB; 5, 30 and 10 s. */
@@ -93,8 +94,8 @@ struct control_rights {
 };
 
 struct control_config {
-	sd_event *event;	  /* borrowed; kept by reference */
-	int64_t priority;	  /* of all its sources, sd-event: smaller goes first */
+	sd_event *event;  /* borrowed; kept by reference */
+	int64_t priority; /* of all its sources, sd-event: smaller goes first */
 	struct control_handler handler;
 	struct control_rights rights;
 	const struct control_limits *limits; /* copied; NULL: the default ones */
@@ -105,12 +106,12 @@ struct control_config {
 struct control_figures {
 	unsigned int n_clients;
 	uint64_t n_accepted;
-	uint64_t n_refused;   /* connections: too many, in all or of one user */
-	uint64_t n_calls;     /* messages that are calls */
-	uint64_t n_denied;    /* calls: not permitted */
-	uint64_t n_invalid;   /* calls: no such method, wrong parameters, upgrade */
-	uint64_t n_malformed; /* messages that are no calls, too long ones too */
-	uint64_t n_errors;    /* calls that the owner answered with an error */
+	uint64_t n_refused;	 /* connections: too many, in all or of one user */
+	uint64_t n_calls;	 /* messages that are calls */
+	uint64_t n_denied;	 /* calls: not permitted */
+	uint64_t n_invalid;	 /* calls: no such method, wrong parameters, upgrade */
+	uint64_t n_malformed;	 /* messages that are no calls, too long ones too */
+	uint64_t n_errors;	 /* calls that the owner answered with an error */
 	uint64_t n_dropped_slow; /* clients: did not read */
 	uint64_t n_dropped_late; /* clients: did not end a message */
 	uint64_t n_dropped_idle; /* clients: said nothing for long */
