@@ -49,8 +49,8 @@ static inline void example_on_call(void *context, enum control_method method,
 	else if (method == CONTROL_RELOAD)
 		control_error_text(call, CONTROL_ERROR_FAILED, "reason", "no");
 	else
-		control_reply(call, method == CONTROL_GET_STATUS ? example_number("n", e->n_calls) :
-								   NULL);
+		control_reply(call, method == CONTROL_GET_STATUS ? example_number("n", e->n_calls)
+								 : NULL);
 }
 
 static inline void example_on_gone(void *context, struct control_call *call)

@@ -202,10 +202,10 @@ static void test_connection_reader_may_read_only(void **state)
 		const char *parameters;
 		bool is_allowed;
 	} cells[] = {
-		{ "GetStatus", "{}", true },   { "GetMetrics", "{}", true },
-		{ "List", "{}", true },	       { "Pause", "{}", false },
-		{ "Resume", "{}", false },     { "Reset", "{}", false },
-		{ "Reload", "{}", false },     { "SetLogLevel", "{\"level\":\"info\"}", false },
+		{ "GetStatus", "{}", true },	{ "GetMetrics", "{}", true },
+		{ "List", "{}", true },		{ "Pause", "{}", false },
+		{ "Resume", "{}", false },	{ "Reset", "{}", false },
+		{ "Reload", "{}", false },	{ "SetLogLevel", "{\"level\":\"info\"}", false },
 		{ "SetLogLevel", "{}", false }, { "Dump", "{}", true },
 	};
 	struct example *e = *state;
@@ -369,16 +369,30 @@ static void test_connection_half_a_message_at_the_end_is_no_call(void **state)
 static void test_connection_malformed_message_is_told_and_ends_it(void **state)
 {
 	static const char *const messages[] = {
-		"", "\n", "x", "{", "}", "[]", "1", "null", "{}", "{\"method\":1}",
-		"{\"method\":\"a\\u0000b.c\"}", "{\"method\":\"io.autofdod.GetStatus\"}{}",
+		"",
+		"\n",
+		"x",
+		"{",
+		"}",
+		"[]",
+		"1",
+		"null",
+		"{}",
+		"{\"method\":1}",
+		"{\"method\":\"a\\u0000b.c\"}",
+		"{\"method\":\"io.autofdod.GetStatus\"}{}",
 		"{\"method\":\"io.autofdod.GetStatus\"} x",
-		"{\"method\":\"io.autofdod.GetStatus\",}", "{'method':'io.autofdod.GetStatus'}",
+		"{\"method\":\"io.autofdod.GetStatus\",}",
+		"{'method':'io.autofdod.GetStatus'}",
 		"{\"method\":\"io.autofdod.GetStatus\",\"more\":1}",
 		"{\"method\":\"io.autofdod.GetStatus\",\"parameters\":[]}",
 		"{\"method\":\"io.autofdod.GetStatus\",\"parameters\":\"\"}",
 		"{\"method\":\"io.autofdod.GetStatus\",\"secret\":1}",
-		"{\"method\":\"io.autofdod.\xff\"}", "{\"method\":\"io.autofdod.\xc0\x80\"}",
-		"{\"method\":\"\xed\xa0\x80\"}", "\xef\xbb\xbf{\"method\":\"a.b\"}", "{\"method\"",
+		"{\"method\":\"io.autofdod.\xff\"}",
+		"{\"method\":\"io.autofdod.\xc0\x80\"}",
+		"{\"method\":\"\xed\xa0\x80\"}",
+		"\xef\xbb\xbf{\"method\":\"a.b\"}",
+		"{\"method\"",
 	};
 
 	for (size_t i = 0; i < array_size(messages); i++) {
