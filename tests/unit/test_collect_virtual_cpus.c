@@ -13,10 +13,12 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/problem.h"
 #include "collect/ring_reader.h"
+#include "collect/ring_writer.h"
 #include "collect/virtual_cpus.h"
 
 #define PERIOD 1000u
@@ -543,6 +545,7 @@ static void test_virtual_cpus_stack_that_no_record_holds_counts_nothing(void **s
 	map_ring(&f);
 	assert_int_equal(control(&f, PERF_EVENT_IOC_ENABLE, NULL), 0);
 	stack.n_entries = 2726;
+	assert_true(virtual_cpus_has_room(f.cpus, 1, stack.n_entries));
 	assert_int_equal(virtual_cpus_put(f.cpus, 1, &stack), VIRTUAL_WRITTEN);
 	stack.n_entries = 2727;
 	assert_int_equal(virtual_cpus_put(f.cpus, 1, &stack), VIRTUAL_TOO_LARGE);
@@ -615,6 +618,170 @@ static void test_virtual_cpus_attr_that_cannot_be_written_is_refused(void **stat
 	assert_null(cpus);
 }
 
+static void test_virtual_cpus_wait_is_of_use_only_for_what_can_fit(void **state)
+{
+	struct fixture f;
+	uint32_t n_largest;
+
+	(void)state;
+	set_up(&f, PERIOD);
+	n_largest = (uint32_t)((f.n_ring_bytes - 8 - 40) / sizeof(struct branch_entry));
+	assert_true(virtual_cpus_has_room(f.cpus, 1, n_largest));
+	assert_false(virtual_cpus_is_full(f.cpus, 1, n_largest));
+	put(&f, 1, UINT64_MAX);
+	assert_false(virtual_cpus_has_room(f.cpus, 1, n_largest));
+	assert_true(virtual_cpus_is_full(f.cpus, 1, n_largest));
+	assert_false(virtual_cpus_is_full(f.cpus, 1, n_largest + 1));
+	assert_false(virtual_cpus_is_full(f.cpus, 1, DEPTH));
+	assert_false(virtual_cpus_is_full(f.cpus, 1, 2727));
+	assert_int_equal(control(&f, PERF_EVENT_IOC_DISABLE, NULL), 0);
+	assert_false(virtual_cpus_is_full(f.cpus, 1, n_largest));
+	tear_down(&f);
+}
+
+static void test_virtual_cpus_writer_never_fills_its_ring_whole(void **state)
+{
+	uint64_t memory[8192 / 8] = { 0 }, record[4096 / 8] = { 0 };
+	struct ring_writer writer;
+
+	(void)state;
+	ring_writer_init(&writer, memory, 4096, 0);
+	assert_true(ring_writer_can_have_room(&writer, 4088));
+	assert_true(ring_writer_has_room(&writer, 4088));
+	assert_false(ring_writer_can_have_room(&writer, 4096));
+	assert_false(ring_writer_put(&writer, record, 4096));
+	/* a LOST record of 24 bytes is due now */
+	assert_true(ring_writer_can_have_room(&writer, 4064));
+	assert_false(ring_writer_can_have_room(&writer, 4072));
+	assert_true(ring_writer_put(&writer, record, 4064));
+}
+
+static void test_virtual_cpus_other_records_are_put_if_they_can_be(void **state)
+{
+	static uint64_t body[65528 / 8];
+	struct fixture f = { .n_ring_bytes = 256 << 10, .attr = virtual_cpus_attr(PERIOD) };
+	struct record record;
+
+	(void)state;
+	make_kernel(&f, 2);
+	assert_false(virtual_cpus_put_record(f.cpus, 1, 99, body, 8, 1));
+	open_cpu(&f, 1);
+	assert_false(virtual_cpus_put_record(f.cpus, 1, 99, body, 8, 1));
+	map_ring(&f);
+	/* with its header and a trailer of the time */
+	assert_true(virtual_cpus_put_record(f.cpus, 1, 99, body, 65528 - 16, 1));
+	assert_false(virtual_cpus_put_record(f.cpus, 1, 99, body, 65528 - 8, 1));
+	ring_begin(&f.reader.ring, UINT64_MAX);
+	assert_false(ring_reader_next(&f.reader, &record));
+	ring_end(&f.reader.ring);
+	assert_int_equal(f.reader.ring.stats.n_record_bytes, 65528);
+	virtual_cpus_set_online(f.cpus, 1, false);
+	assert_false(virtual_cpus_put_record(f.cpus, 1, 99, body, 8, 1));
+	tear_down(&f);
+}
+
+static void test_virtual_cpus_reading_is_of_the_words_asked_for(void **state)
+{
+	struct fixture f = {
+		.now_ns = 7,
+		.n_ring_bytes = (size_t)sysconf(_SC_PAGESIZE),
+		.attr = virtual_cpus_attr(PERIOD),
+	};
+	const struct open_calls *calls;
+	uint64_t words[6] = { 0 }, id = 0;
+
+	(void)state;
+	f.attr.read_format = PERF_FORMAT_ID | 16; /* LOST */
+	make_kernel(&f, 2);
+	calls = f.source.calls;
+	open_cpu(&f, 1);
+	map_ring(&f);
+	assert_int_equal(control(&f, PERF_EVENT_IOC_ENABLE, NULL), 0);
+	assert_int_equal(control(&f, PERF_EVENT_IOC_ID, &id), 0);
+	virtual_cpus_lose(f.cpus, 1, 2);
+	assert_int_equal(calls->read(calls->context, f.fd, words, sizeof(words)), 24);
+	assert_int_equal(words[0], 2 * PERIOD);
+	assert_int_equal(words[1], id);
+	assert_int_equal(words[2], 2);
+	assert_int_equal(calls->read(calls->context, f.fd, words, 23), -ENOSPC);
+	tear_down(&f);
+}
+
+static void test_virtual_cpus_only_rings_of_whole_powers_of_two_are_mapped(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t sizes[] = { 0, 100, page, page + 100, 2 * page + 2048, 4 * page };
+	struct fixture f = { .n_ring_bytes = page, .attr = virtual_cpus_attr(PERIOD) };
+	const struct open_calls *calls;
+
+	(void)state;
+	make_kernel(&f, 2);
+	calls = f.source.calls;
+	open_cpu(&f, 1);
+	for (size_t i = 0; i < array_size(sizes); i++)
+		assert_int_equal(calls->map(calls->context, f.fd, sizes[i], &f.memory), -EINVAL);
+	map_ring(&f);
+	tear_down(&f);
+}
+
+static void test_virtual_cpus_descriptors_are_told_apart(void **state)
+{
+	struct fixture f = { .attr = virtual_cpus_attr(PERIOD) };
+	const struct open_calls *calls;
+	struct virtual_cpus_stats stats;
+	struct problem problem;
+	int fds[200], highest = 0;
+
+	(void)state;
+	make_kernel(&f, 200);
+	calls = f.source.calls;
+	for (unsigned int i = 0; i < 200; i++) {
+		assert_int_equal(f.source.open(f.source.context, 0, i, &fds[i], &problem), 0);
+		highest = fds[i] > highest ? fds[i] : highest;
+	}
+	for (unsigned int i = 0; i < 200; i += 2)
+		assert_int_equal(calls->control(calls->context, fds[i], PERF_EVENT_IOC_ENABLE, 0),
+				 0);
+	/* descriptors that are not of events */
+	for (int fd = -1; fd < 3; fd++)
+		assert_int_equal(calls->control(calls->context, fd, PERF_EVENT_IOC_ENABLE, 0),
+				 -EBADF);
+	for (int fd = highest + 1; fd < highest + 1000; fd++)
+		assert_int_equal(calls->control(calls->context, fd, PERF_EVENT_IOC_ENABLE, 0),
+				 -EBADF);
+	virtual_cpus_stats(f.cpus, &stats);
+	assert_int_equal(stats.n_opens, 200);
+	assert_int_equal(stats.n_open, 200);
+	assert_int_equal(stats.n_enabled, 100);
+	assert_int_equal(stats.n_mapped, 0);
+	for (unsigned int i = 0; i < 150; i++)
+		calls->close(calls->context, fds[i]);
+	virtual_cpus_stats(f.cpus, &stats);
+	assert_int_equal(stats.n_open, 50);
+	assert_int_equal(stats.n_enabled, 25);
+	assert_int_equal(stats.n_closes, 150);
+	virtual_cpus_free(f.cpus);
+}
+
+static void test_virtual_cpus_out_of_descriptors_is_told_as_such(void **state)
+{
+	struct fixture f = { .attr = virtual_cpus_attr(PERIOD) };
+	struct rlimit limit, none;
+	struct problem problem;
+	int fd = -1, r;
+
+	(void)state;
+	make_kernel(&f, 1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ .rlim_cur = 3, .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	r = f.source.open(f.source.context, 0, 0, &fd, &problem);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(r, OPEN_E_LIMIT);
+	assert_string_equal(problem.text, "virtual cpu 0: too few file descriptors");
+	virtual_cpus_free(f.cpus);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -638,6 +805,13 @@ int main(void)
 		cmocka_unit_test(test_virtual_cpus_stack_that_no_record_holds_counts_nothing),
 		cmocka_unit_test(test_virtual_cpus_child_puts_while_the_parent_reads),
 		cmocka_unit_test(test_virtual_cpus_attr_that_cannot_be_written_is_refused),
+		cmocka_unit_test(test_virtual_cpus_wait_is_of_use_only_for_what_can_fit),
+		cmocka_unit_test(test_virtual_cpus_writer_never_fills_its_ring_whole),
+		cmocka_unit_test(test_virtual_cpus_other_records_are_put_if_they_can_be),
+		cmocka_unit_test(test_virtual_cpus_reading_is_of_the_words_asked_for),
+		cmocka_unit_test(test_virtual_cpus_only_rings_of_whole_powers_of_two_are_mapped),
+		cmocka_unit_test(test_virtual_cpus_descriptors_are_told_apart),
+		cmocka_unit_test(test_virtual_cpus_out_of_descriptors_is_told_as_such),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
