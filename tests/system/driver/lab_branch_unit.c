@@ -48,8 +48,9 @@ struct manner {
 	u64 config; /* of the taken-branch event, the only one that is counted */
 	unsigned int depth;
 	u64 period_min;
-	bool is_any_only; /* BRS: nothing but ANY and privilege levels */
-	u64 refused;	  /* of branch_sample_type: EOPNOTSUPP */
+	bool is_any_only;	 /* BRS: nothing but ANY and privilege levels */
+	u64 refused;		 /* of branch_sample_type: EOPNOTSUPP */
+	u64 unknown_read_format; /* EINVAL, as from a kernel that does not know it */
 	bool refuses_freq;
 	bool refuses_precise;
 	bool refuses_exclude_host;
@@ -82,7 +83,9 @@ static u64 stall_until; /* ktime_get_ns() */
 PMU_FORMAT_ATTR(event, "config:0-7");
 PMU_FORMAT_ATTR(umask, "config:8-15");
 PMU_EVENT_ATTR_STRING(br_inst_retired.near_taken, event_near_taken, "event=0xc4,umask=0x20");
-PMU_EVENT_ATTR_STRING(branch - brs, event_branch_brs, "event=0xc4");
+/* clang-format off */ /* it takes the name for a difference */
+PMU_EVENT_ATTR_STRING(branch-brs, event_branch_brs, "event=0xc4");
+/* clang-format on */
 PMU_EVENT_ATTR_STRING(ex_ret_brn_tkn, event_brn_tkn, "event=0xc4");
 
 static ssize_t branches_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -124,6 +127,15 @@ static const struct manner manners[] = {
 		.name = "lbr",
 		.config = 0x20c4,
 		.depth = 32,
+		.groups = intel_groups,
+	},
+	{
+		/* on a kernel before 6.0, and a processor that cannot leave anything out */
+		.name = "old",
+		.config = 0x20c4,
+		.depth = 32,
+		.refused = PERF_SAMPLE_BRANCH_NO_FLAGS | PERF_SAMPLE_BRANCH_NO_CYCLES,
+		.unknown_read_format = PERF_FORMAT_LOST,
 		.groups = intel_groups,
 	},
 	{
@@ -181,7 +193,7 @@ static const struct manner manners[] = {
 
 static char *manner_name = "lbr";
 module_param_named(manner, manner_name, charp, 0444);
-MODULE_PARM_DESC(manner, "lbr, archlbr, brs, lbrextv2, lbrextv2-nofreeze or brbe");
+MODULE_PARM_DESC(manner, "lbr, old, archlbr, brs, lbrextv2, lbrextv2-nofreeze or brbe");
 
 static int set_stall(const char *text, const struct kernel_param *param)
 {
@@ -316,16 +328,15 @@ static unsigned int deliver_queued(struct cpu_unit *unit, bool is_final)
 	unit->is_delivering = true;
 	while (!is_throttled && area->n_taken != READ_ONCE(area->n_written)) {
 		is_throttled = deliver(unit, &area->slots[area->n_taken % UNIT_N_SLOTS]);
+		area->n_throttled += is_throttled;
 		is_throttled = is_throttled && !is_final;
 		barrier();
 		area->n_taken++;
 		n++;
 	}
 	unit->is_delivering = false;
-	if (is_throttled) {
-		area->n_throttled++;
+	if (is_throttled)
 		unit_pmu.stop(unit->event, 0);
-	}
 	if (is_final && interrupts == -1ULL) /* MAX_INTERRUPTS: it was, and stays, throttled */
 		unit->event->hw.interrupts = interrupts;
 	return n;
@@ -400,7 +411,7 @@ static int unit_event_init(struct perf_event *event)
 		return -EOPNOTSUPP;
 	if (event->cpu >= UNIT_N_CPUS)
 		return -ENODEV;
-	if (attr->config != manner->config)
+	if (attr->config != manner->config || attr->read_format & manner->unknown_read_format)
 		return -EINVAL;
 	if (attr->freq && manner->refuses_freq)
 		return -EINVAL;

@@ -201,7 +201,8 @@ static void close_output(FILE *file)
 
 static void start_recording(void)
 {
-	fprintf(stderr, "branch-recorder: recording, slide %#llx\n", (unsigned long long)rec.kernel.slide);
+	fprintf(stderr, "branch-recorder: recording, slide %#llx\n",
+		(unsigned long long)rec.kernel.slide);
 	rec.samples = open_output("samples.raw");
 	pairs_init(&rec.branches);
 	pairs_init(&rec.ranges);
@@ -258,8 +259,8 @@ static void record_transition(const struct block *before, struct block *block)
 	enum transition transition;
 	uint64_t from;
 
-	transition = block_transition(&rec.kernel, before, rec.n_begun, block, &rec.transitions,
-				      &from);
+	transition =
+		block_transition(&rec.kernel, before, rec.n_begun, block, &rec.transitions, &from);
 	if (rec.n_begun)
 		count_insns(before, rec.n_begun, transition == TRANSITION_RESTART);
 	switch (transition) {
