@@ -12,6 +12,8 @@
 #include "base/buf.h"
 #include "base/problem.h"
 #include "check.h"
+#include "conf/load.h"
+#include "conf/show.h"
 #include "log.h"
 #include "options.h"
 #include "service.h"
@@ -63,6 +65,32 @@ static int version(void)
 
 	buf_str(&text, "autofdod " AUTOFDOD_VERSION "\n");
 	return print(&text, SERVICE_OK);
+}
+
+static int show_config(const struct daemon_options *options, const struct conf_report *report)
+{
+	struct buf text cleanup(buf_deinit) = BUF_INIT(OUTPUT_BYTES_MAX);
+	size_t n;
+	const struct conf_setting *settings = options_settings(&n);
+
+	conf_show(settings, n, options, report, &text);
+	return print(&text, SERVICE_OK);
+}
+
+/* All that is wrong, a line each. */
+static void complain_of_config(const struct conf_errors *errors)
+{
+	size_t n_kept = conf_errors_n_kept(errors);
+
+	for (size_t i = 0; i < n_kept; i++) {
+		struct buf line cleanup(buf_deinit) = BUF_INIT(OUTPUT_BYTES_MAX);
+
+		conf_error_show(&errors->items[i], &line);
+		buf_u8(&line, 0);
+		complain(line.error ? strerror(-line.error) : (const char *)line.data, "");
+	}
+	if (errors->n > n_kept)
+		fprintf(stderr, "autofdod: and %zu more errors\n", errors->n - n_kept);
 }
 
 /* Columns of the terminal at standard output; 0: it is none. */
@@ -137,7 +165,8 @@ static int run(const struct daemon_options *options)
 	return status;
 }
 
-static int act(enum options_action action, const struct daemon_options *options)
+static int act(enum options_action action, const struct daemon_options *options,
+	       const struct conf_report *report)
 {
 	switch (action) {
 	case OPTIONS_RUN:
@@ -145,12 +174,49 @@ static int act(enum options_action action, const struct daemon_options *options)
 	case OPTIONS_CHECK:
 	case OPTIONS_CHECK_JSON:
 		return check(options, action == OPTIONS_CHECK_JSON);
+	case OPTIONS_CHECK_CONFIG:
+		return SERVICE_OK;
+	case OPTIONS_SHOW_CONFIG:
+		return show_config(options, report);
 	case OPTIONS_HELP:
 		return help();
 	case OPTIONS_VERSION:
 		return version();
 	}
 	return SERVICE_FAILED;
+}
+
+/* Whoever asks about the configuration is told no; whoever wants to run, not to try again. */
+static int status_of_bad_config(enum options_action action)
+{
+	bool is_asked = action == OPTIONS_CHECK_CONFIG || action == OPTIONS_SHOW_CONFIG;
+
+	return is_asked ? SERVICE_FAILED : SERVICE_BAD_CONFIG;
+}
+
+/* With what the files say. */
+static int load_and_act(int argc, char *const *argv, enum options_action action)
+{
+	static struct daemon_options options; /* some 20 KiB, and some 30 */
+	static struct conf_report report;
+	struct problem problem = { 0 };
+	char directory[PATH_MAX];
+	int status, r;
+
+	if (!getcwd(directory, sizeof(directory)))
+		strcpy(directory, "/");
+	r = options_load(argc, argv, directory, &options, &report, &problem);
+	if (r == 0) {
+		status = act(action, &options, &report);
+	} else if (r == OPTIONS_E_CONFIG) {
+		complain_of_config(&report.errors);
+		status = status_of_bad_config(action);
+	} else {
+		complain(problem.text[0] ? problem.text : strerror(-r), "");
+		status = problem.text[0] ? SERVICE_USAGE : SERVICE_FAILED;
+	}
+	conf_report_deinit(&report);
+	return status;
 }
 
 /* Else the next file that is opened would be standard error, and log lines would go into it. */
@@ -168,26 +234,19 @@ static bool hold_standard_fds(void)
 
 int main(int argc, char **argv)
 {
-	static struct daemon_options options; /* some 20 KiB */
+	static struct daemon_options options;
 	struct problem problem = { 0 };
 	enum options_action action;
-	char directory[PATH_MAX];
-	int r;
 
 	if (!hold_standard_fds())
 		return SERVICE_FAILED;
 	/* a closed pipe is an error of write(2) like others */
 	(void)signal(SIGPIPE, SIG_IGN);
-	r = options_parse(argc, argv, &options, &action, &problem);
-	if (r != 0) {
+	if (options_parse(argc, argv, &options, &action, &problem) != 0) {
 		complain(problem.text, "; see autofdod --help");
-		return r == OPTIONS_E_CONFLICT ? SERVICE_BAD_CONFIG : SERVICE_USAGE;
-	}
-	if (!getcwd(directory, sizeof(directory)))
-		strcpy(directory, "/");
-	if (options_resolve_paths(&options, directory, &problem) != 0) {
-		complain(problem.text, "");
 		return SERVICE_USAGE;
 	}
-	return act(action, &options);
+	if (action == OPTIONS_HELP || action == OPTIONS_VERSION)
+		return act(action, &options, NULL);
+	return load_and_act(argc, argv, action);
 }

@@ -12,11 +12,12 @@
 #include <string.h>
 #include "base/buf.h"
 #include "base/problem.h"
+#include "conf/load.h"
 #include "conf/settings.h"
 
 /* What is done instead of running. */
 struct request {
-	bool is_help, is_version, is_check, is_json;
+	bool is_help, is_version, is_check, is_json, is_check_config, is_show_config;
 };
 
 void options_set_defaults(struct daemon_options *options)
@@ -42,6 +43,8 @@ static bool take_request(const char *name, size_t n, struct request *request)
 		{ "version", &request->is_version },
 		{ "check", &request->is_check },
 		{ "json", &request->is_json },
+		{ "check-config", &request->is_check_config },
+		{ "show-config", &request->is_show_config },
 	};
 
 	for (size_t i = 0; i < array_size(flags); i++)
@@ -52,7 +55,7 @@ static bool take_request(const char *name, size_t n, struct request *request)
 
 /* Sets what argv[i] says. *ret_n_used: 2 if argv[i + 1] is its value. 0, OPTIONS_E_USAGE. */
 static int take_setting(char *const *argv, int i, int argc, struct daemon_options *options,
-			int *ret_n_used, struct problem *problem)
+			struct conf_place *places, int *ret_n_used, struct problem *problem)
 {
 	const char *name = argv[i] + 2;
 	size_t n_settings, n = strcspn(name, "=");
@@ -76,11 +79,14 @@ static int take_setting(char *const *argv, int i, int argc, struct daemon_option
 				   setting->option, setting->option, setting->value_name);
 	if (conf_setting_set(setting, value, options, &why) != 0)
 		return problem_set(problem, OPTIONS_E_USAGE, "--%s: %s", setting->option, why.text);
+	if (places)
+		places[setting - settings] = (struct conf_place){ .origin = CONF_ORIGIN_OPTION };
 	return 0;
 }
 
 static int take_argument(char *const *argv, int i, int argc, struct daemon_options *options,
-			 struct request *request, int *ret_n_used, struct problem *problem)
+			 struct conf_place *places, struct request *request, int *ret_n_used,
+			 struct problem *problem)
 {
 	const char *argument = argv[i];
 
@@ -94,7 +100,7 @@ static int take_argument(char *const *argv, int i, int argc, struct daemon_optio
 				   argument);
 	if (take_request(argument + 2, strlen(argument + 2), request))
 		return 0;
-	return take_setting(argv, i, argc, options, ret_n_used, problem);
+	return take_setting(argv, i, argc, options, places, ret_n_used, problem);
 }
 
 static enum options_action action_of(const struct request *request)
@@ -103,62 +109,44 @@ static enum options_action action_of(const struct request *request)
 		return OPTIONS_HELP;
 	if (request->is_version)
 		return OPTIONS_VERSION;
+	if (request->is_check_config)
+		return OPTIONS_CHECK_CONFIG;
+	if (request->is_show_config)
+		return OPTIONS_SHOW_CONFIG;
 	if (request->is_check)
 		return request->is_json ? OPTIONS_CHECK_JSON : OPTIONS_CHECK;
 	return OPTIONS_RUN;
+}
+
+int options_parse_onto(int argc, char *const *argv, struct daemon_options *options,
+		       struct conf_place *places, enum options_action *ret_action,
+		       struct problem *problem)
+{
+	struct request request = { 0 };
+	int n_used, r;
+
+	for (int i = 1; i < argc; i += n_used) {
+		r = take_argument(argv, i, argc, options, places, &request, &n_used, problem);
+		if (r != 0)
+			return r;
+	}
+	if (request.is_json && action_of(&request) == OPTIONS_RUN)
+		return problem_set(problem, OPTIONS_E_USAGE, "--json goes with --check");
+	*ret_action = action_of(&request);
+	return 0;
 }
 
 int options_parse(int argc, char *const *argv, struct daemon_options *ret_options,
 		  enum options_action *ret_action, struct problem *problem)
 {
 	struct daemon_options options;
-	struct request request = { 0 };
-	enum options_action action;
-	int n_used, r;
+	int r;
 
 	options_set_defaults(&options);
-	for (int i = 1; i < argc; i += n_used) {
-		r = take_argument(argv, i, argc, &options, &request, &n_used, problem);
-		if (r != 0)
-			return r;
-	}
-	action = action_of(&request);
-	if (request.is_json && action == OPTIONS_RUN)
-		return problem_set(problem, OPTIONS_E_USAGE, "--json goes with --check");
-	if (action == OPTIONS_RUN || request.is_check) {
-		r = options_check(&options, problem);
-		if (r != 0)
-			return r;
-	}
-	*ret_options = options;
-	*ret_action = action;
-	return 0;
-}
-
-int options_check(const struct daemon_options *o, struct problem *problem)
-{
-	char open[CONF_VALUE_SIZE], close[CONF_VALUE_SIZE];
-	bool is_recording = o->source.kind == OPTIONS_SOURCE_RECORDING;
-
-	if (o->gate_close > o->gate_open)
-		return problem_set(
-			problem, OPTIONS_E_CONFLICT,
-			"the gate would never stay open: --gate-close=%s is above --gate-open=%s",
-			conf_format_share(o->gate_close, close),
-			conf_format_share(o->gate_open, open));
-	if (is_recording && o->mode == OPTIONS_MODE_IP)
-		return problem_set(
-			problem, OPTIONS_E_CONFLICT,
-			"--mode=ip samples the machine: it does not go with a recording");
-	if (is_recording && strcmp(o->event, "auto") != 0)
-		return problem_set(
-			problem, OPTIONS_E_CONFLICT,
-			"--event names what the machine counts: it does not go with a recording");
-	if (o->exit_at_end && !is_recording)
-		return problem_set(problem, OPTIONS_E_CONFLICT,
-				   "--exit-at-end goes with --source=recording:FILE: a machine has "
-				   "no end");
-	return 0;
+	r = options_parse_onto(argc, argv, &options, NULL, ret_action, problem);
+	if (r == 0)
+		*ret_options = options;
+	return r;
 }
 
 static int resolve_path(char path[PATH_MAX], const char *directory, struct problem *problem)
@@ -185,6 +173,8 @@ int options_resolve_paths(struct daemon_options *options, const char *directory,
 		r = resolve_path(options->source.path, directory, problem);
 	if (r == 0 && strcmp(options->vmlinux, "auto") != 0)
 		r = resolve_path(options->vmlinux, directory, problem);
+	if (r == 0)
+		r = resolve_path(options->config, directory, problem);
 	if (r == 0 && options->status[0])
 		r = resolve_path(options->status, directory, problem);
 	return r;
@@ -215,15 +205,21 @@ static const char help_start[] = "Usage: autofdod [OPTION...]\n"
 				 "  --check [--json]\n"
 				 "      say whether this machine can sample, and if not\n"
 				 "      what would help; starts nothing\n"
+				 "  --check-config\n"
+				 "      say what is wrong in the configuration files\n"
+				 "  --show-config\n"
+				 "      print all settings, and where each comes from\n"
 				 "  -h, --help\n"
 				 "  --version\n";
 
 static const char help_end[] = "\n"
 			       "Exit status: 0 done; 1 failed; 2 wrong usage;\n"
 			       "69 this machine cannot sample what was asked for;\n"
-			       "77 no permission; 78 settings that contradict each other.\n"
+			       "77 no permission; 78 wrong settings.\n"
 			       "--check: 0 branches can be sampled; 69 they cannot;\n"
-			       "77 perhaps, but this process may not.\n";
+			       "77 perhaps, but this process may not.\n"
+			       "--check-config, --show-config: 0 the settings are good;\n"
+			       "1 they are not.\n";
 
 /* Lines of text, each behind the same indentation. */
 static void help_lines(const char *lines, struct buf *text)

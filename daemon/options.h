@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Every setting of the daemon, and the command line that gives them. One table (options.c) has the
- * name, type, range, default and help of each.
+ * Every setting of the daemon, and the command line and files that give them. One table
+ * (options_table.c) has the name, type, range, default and help of each.
  */
 
 #include <limits.h>
@@ -13,6 +13,8 @@
 #include "collect/pmu_cpus.h"
 
 struct buf;
+struct conf_place;
+struct conf_report;
 struct conf_setting;
 struct problem;
 
@@ -86,6 +88,7 @@ struct daemon_options {
 	/* [Worker] */
 	uint64_t worker_memory_bytes, worker_deadline_ns;
 	/* only on the command line */
+	char config[PATH_MAX];	      /* the file that has the settings above, with drop-ins */
 	char user[OPTIONS_USER_SIZE]; /* whom to become when started as root */
 	char status[PATH_MAX];	      /* file for the status in JSON; empty: none */
 	bool exit_at_end;	      /* of a recording, instead of waiting for SIGTERM */
@@ -96,13 +99,15 @@ enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_CHECK,
 	OPTIONS_CHECK_JSON,
+	OPTIONS_CHECK_CONFIG,
+	OPTIONS_SHOW_CONFIG,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
 };
 
 enum {
 	OPTIONS_E_USAGE = 1, /* an unknown option, or a value that is not allowed */
-	OPTIONS_E_CONFLICT,  /* each value alone is, but not together */
+	OPTIONS_E_CONFIG,    /* the report has what is wrong, in files or with all together */
 };
 
 /* use */
@@ -111,15 +116,41 @@ enum {
 void options_set_defaults(struct daemon_options *options);
 /*
  * The command line, argv[0] being the program; what it does not say is the default. 0;
- * OPTIONS_E_USAGE, OPTIONS_E_CONFLICT and the sentence.
+ * OPTIONS_E_USAGE and the sentence. Whether values go together is not asked: files may have more.
  */
 must_check int options_parse(int argc, char *const *argv, struct daemon_options *ret_options,
 			     enum options_action *ret_action, struct problem *problem);
-/* Whether the values go together. 0, OPTIONS_E_CONFLICT and the sentence. */
-must_check int options_check(const struct daemon_options *options, struct problem *problem);
+/*
+ * The same onto what options hold already; places, by the index of the setting, may be NULL. On
+ * failure options and places are of no use.
+ */
+must_check int options_parse_onto(int argc, char *const *argv, struct daemon_options *options,
+				  struct conf_place *places, enum options_action *ret_action,
+				  struct problem *problem);
+/*
+ * The settings in effect: the defaults, the files, the command line, the later ones before the
+ * earlier ones, with relative paths below directory. All that is wrong in files or contradicts each
+ * other is in the report, which is the caller's to deinit in any case. 0; OPTIONS_E_USAGE and the
+ * sentence; OPTIONS_E_CONFIG, the report has the errors; -ENAMETOOLONG and the sentence; -ENOMEM.
+ */
+must_check int options_load(int argc, char *const *argv, const char *directory,
+			    struct daemon_options *ret_options, struct conf_report *ret_report,
+			    struct problem *problem);
+/* Adds to the report which values do not go together, with both of their names and places. */
+void options_check(const struct daemon_options *options, struct conf_report *report);
 /* Makes relative paths absolute, from directory. 0; -ENAMETOOLONG and the sentence. */
 must_check int options_resolve_paths(struct daemon_options *options, const char *directory,
 				     struct problem *problem);
+
+/*
+ * What becomes of options that run when fresh ones are loaded: *ret_options, which are running with
+ * all from fresh that may change in a process. The settings that differ, into ret_changed of
+ * CONF_N_SETTINGS_MAX; those that are is_fixed come with a restart. 0; -ENOMEM.
+ */
+must_check int options_reload(const struct daemon_options *running,
+			      const struct daemon_options *fresh,
+			      struct daemon_options *ret_options,
+			      const struct conf_setting **ret_changed, size_t *ret_n_changed);
 
 /* The text of --help. */
 void options_help(struct buf *text);

@@ -9,6 +9,8 @@ export LC_ALL=C
 # its filter of system calls refuses what LeakSanitizer needs at the end (ptrace)
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 dir=$(mktemp -d)
+# of the host that the test runs on
+no_config=--config=/dev/null
 daemon_pid=
 load_pid=
 mounted=
@@ -48,7 +50,7 @@ need()
 run()
 {
 	status=0
-	said=$("$daemon" "$@" 2>&1 >"$dir/stdout") || status=$?
+	said=$("$daemon" "$no_config" "$@" 2>&1 >"$dir/stdout") || status=$?
 }
 
 # says STATUS SENTENCE…: what was run last ended so, and said all of them
