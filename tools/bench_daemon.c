@@ -213,6 +213,7 @@ static int run_cost(struct bench *bench)
 	struct bench_daemon_options options = {
 		.n_cpus = 256,
 		.ring_bytes = bench->options->ring_kib << 10,
+		.is_paced = true,
 		.rate = 100,
 		.warm_s = 2,
 		.measured_s = bench->options->is_short ? 4 : 20,
@@ -251,6 +252,7 @@ static int run_stall(struct bench *bench)
 	struct bench_daemon_options options = {
 		.n_cpus = 256,
 		.ring_bytes = bench->options->ring_kib << 10,
+		.is_paced = true,
 		.rate = 500,
 		.warm_s = 1,
 		.measured_s = bench->options->is_short ? 3 : 15,

@@ -21,6 +21,7 @@ struct bench_daemon_options {
 	unsigned int n_cpus;
 	size_t ring_bytes;   /* of data, each */
 	bool is_idle;	     /* ends as soon as it is ready */
+	bool is_paced;	     /* gate and budget are asked, as on a machine, and have no objection */
 	uint64_t rate;	     /* samples a second of each CPU; 0: full speed */
 	uint64_t n_max;	     /* samples; 0: by time */
 	unsigned int n_sets; /* hot sets that follow each other in n_max; a profile after each */
