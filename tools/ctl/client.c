@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The client's side of the socket. What went wrong is told apart for who has to act: nobody
+ * listens, somebody may not, somebody does not answer.
+ */
+#include "client.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <json-c/json.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include "base/buf.h"
+
+#define REPLY_BYTES_MAX ((size_t)4 << 20)
+#define REPLY_DEPTH_MAX 32
+
+struct client {
+	const struct ctl *ctl;
+	int fd;
+	struct buf input; /* of replies; what is behind the first is kept */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* connecting */
+
+/*
+ * The service manager holds the socket of a service that is stopped, and connecting would start
+ * it, which somebody who only asks does not want.
+ */
+static bool is_stopped(const struct ctl *ctl)
+{
+	char line[100] = "", socket_line[100] = "";
+	FILE *answer;
+
+	if (ctl->is_socket_given)
+		return false;
+	/* two lines and an empty one between; a unit that is not there is inactive */
+	answer = popen(
+		"exec systemctl show --property=ActiveState autofdod.service "
+		"autofdod.socket 2>/dev/null",
+		"r"); /* NOLINT(bugprone-command-processor): fixed, with the caller's rights */
+	if (!answer)
+		return false;
+	(void)!fgets(line, sizeof(line), answer);
+	while (fgets(socket_line, sizeof(socket_line), answer) && socket_line[0] == '\n')
+		;
+	(void)pclose(answer);
+	return (strcmp(line, "ActiveState=inactive\n") == 0 ||
+		strcmp(line, "ActiveState=failed\n") == 0) &&
+	       strcmp(socket_line, "ActiveState=active\n") == 0;
+}
+
+static int say_no_permission(const char *path)
+{
+	const struct group *group = NULL;
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		group = getgrgid(st.st_gid); /* NOLINT(concurrency-mt-unsafe): one thread */
+	if (group && st.st_gid != 0)
+		return ctl_fail(CTL_NO_PERMISSION,
+				"no permission for %s; members of the group %s have it", path,
+				group->gr_name);
+	return ctl_fail(CTL_NO_PERMISSION, "no permission for %s", path);
+}
+
+static int say_not_connected(const char *path, int error)
+{
+	switch (error) {
+	case ENOENT:
+		return ctl_fail(CTL_NOT_RUNNING, "not running: there is no %s", path);
+	case ECONNREFUSED:
+		return ctl_fail(CTL_NOT_RUNNING, "not running: nobody listens at %s", path);
+	case EACCES:
+	case EPERM:
+		return say_no_permission(path);
+	case EAGAIN:
+		return ctl_fail(CTL_NO_ANSWER, "hung: %s takes no more connections", path);
+	default:
+		return ctl_fail(CTL_NOT_RUNNING, "cannot connect to %s: %s", path, strerror(error));
+	}
+}
+
+/* A full backlog (EAGAIN) may become empty. */
+static int connect_in_time(const struct ctl *ctl, int fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	uint64_t end_ms = now_ms() + ctl->timeout_ms;
+
+	if (strlen(ctl->socket) >= sizeof(address.sun_path))
+		return ctl_fail(CTL_USAGE, "--socket is longer than %zu bytes",
+				sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, ctl->socket, strlen(ctl->socket));
+	while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		if (errno != EAGAIN || now_ms() >= end_ms)
+			return say_not_connected(ctl->socket, errno);
+		(void)poll(NULL, 0, 50);
+	}
+	return CTL_OK;
+}
+
+/* asking */
+
+static int send_call(struct client *client, struct json_object *call)
+{
+	size_t n;
+	const char *text = json_object_to_json_string_length(call, JSON_C_TO_STRING_PLAIN, &n);
+
+	/* a call is shorter than what a new socket takes */
+	if (!text || send(client->fd, text, n + 1, MSG_NOSIGNAL) != (ssize_t)n + 1)
+		return ctl_fail(CTL_NO_ANSWER, "the daemon closed the connection");
+	return CTL_OK;
+}
+
+static int ask(struct client *client, const char *method, struct json_object *parameters,
+	       bool has_more)
+{
+	cleanup(json_cleanup) struct json_object *call = json_object_new_object();
+	char name[100];
+
+	snprintf(name, sizeof(name), "io.autofdod.%s", method);
+	json_object_object_add(call, "method", json_object_new_string(name));
+	if (parameters)
+		json_object_object_add(call, "parameters", parameters);
+	if (has_more)
+		json_object_object_add(call, "more", json_object_new_boolean(true));
+	return send_call(client, call);
+}
+
+int client_new(const struct ctl *ctl, const char *method, struct json_object *parameters,
+	       bool has_more, struct client **ret_client)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	int r;
+
+	if (!client) {
+		json_object_put(parameters);
+		return ctl_fail(CTL_REFUSED, "out of memory");
+	}
+	*client = (struct client){ .ctl = ctl, .input = BUF_INIT(REPLY_BYTES_MAX) };
+	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (client->fd < 0)
+		r = ctl_fail(CTL_REFUSED, "cannot make a socket: %s", strerror(errno));
+	else if (is_stopped(ctl))
+		r = ctl_fail(CTL_NOT_RUNNING, "not running: autofdod.service is stopped");
+	else
+		r = connect_in_time(ctl, client->fd);
+	if (r == CTL_OK)
+		r = ask(client, method, parameters, has_more);
+	else
+		json_object_put(parameters);
+	if (r == CTL_OK)
+		*ret_client = client;
+	else
+		client_free(client);
+	return r;
+}
+
+void client_free(struct client *client)
+{
+	if (!client)
+		return;
+	if (client->fd >= 0)
+		close(client->fd);
+	buf_deinit(&client->input);
+	free(client);
+}
+
+/* errors of the daemon */
+
+static const char *text_of(struct json_object *parameters, const char *key)
+{
+	struct json_object *value = json_object_object_get(parameters, key);
+
+	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
+static void say_each(struct json_object *errors)
+{
+	for (size_t i = 0; i < json_object_array_length(errors); i++)
+		(void)ctl_fail(CTL_REFUSED, "%s",
+			       json_object_get_string(json_object_array_get_idx(errors, i)));
+}
+
+static int say_error(const struct ctl *ctl, const char *error, struct json_object *parameters)
+{
+	struct json_object *errors = json_object_object_get(parameters, "errors");
+	const char *text = text_of(parameters, "reason");
+	const char *name = strrchr(error, '.') ? strrchr(error, '.') + 1 : error;
+
+	if (strcmp(error, "org.varlink.service.PermissionDenied") == 0)
+		return ctl_fail(CTL_NO_PERMISSION,
+				"not permitted: that is for root and the group of the "
+				"configuration ([Control] Group=)");
+	if (strcmp(error, "io.autofdod.NothingCounted") == 0)
+		return ctl_fail(CTL_REFUSED, "nothing has been counted yet");
+	if (json_object_is_type(errors, json_type_array)) {
+		say_each(errors);
+		return ctl_fail(CTL_REFUSED, "the old configuration holds");
+	}
+	if (!text)
+		text = text_of(parameters, "parameter");
+	if (!text)
+		text = text_of(parameters, "method");
+	(void)ctl;
+	return ctl_fail(CTL_REFUSED, "%s%s%s", name, text ? ": " : "", text ? text : "");
+}
+
+static int take_error(const struct ctl *ctl, struct json_object *reply, const char *error)
+{
+	struct json_object *parameters = json_object_object_get(reply, "parameters");
+
+	if (!json_object_is_type(parameters, json_type_object))
+		parameters = NULL;
+	if (ctl->is_json)
+		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PLAIN |
+								   JSON_C_TO_STRING_NOSLASHESCAPE));
+	return say_error(ctl, error, parameters);
+}
+
+/* answers */
+
+static int wait_for_input(struct client *client, uint64_t end_ms)
+{
+	struct pollfd wait = { .fd = client->fd, .events = POLLIN };
+	uint64_t ms = now_ms();
+	int n;
+
+	do {
+		n = poll(&wait, 1, ms < end_ms ? (int)(end_ms - ms) : 0);
+		ms = now_ms();
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return CTL_OK;
+	return ctl_fail(CTL_NO_ANSWER, "hung: connected to %s, but no answer came",
+			client->ctl->socket);
+}
+
+static int receive(struct client *client)
+{
+	uint8_t bytes[65536];
+	ssize_t n = recv(client->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return CTL_OK;
+	if (n <= 0)
+		return ctl_fail(CTL_NO_ANSWER,
+				"the daemon closed the connection: it ended, or has too many");
+	buf_append(&client->input, bytes, (size_t)n);
+	if (client->input.error)
+		return ctl_fail(CTL_NO_ANSWER, "the answer does not end");
+	return CTL_OK;
+}
+
+/* Waits for a NUL; *ret_n is where it is. */
+static int receive_message(struct client *client, unsigned int timeout_ms, size_t *ret_n)
+{
+	const uint64_t end_ms = now_ms() + timeout_ms;
+	const uint8_t *nul;
+	int r = CTL_OK;
+
+	while (r == CTL_OK) {
+		nul = client->input.n_bytes
+			      ? memchr(client->input.data, '\0', client->input.n_bytes)
+			      : NULL;
+		if (nul) {
+			*ret_n = (size_t)(nul - client->input.data);
+			return CTL_OK;
+		}
+		r = wait_for_input(client, end_ms);
+		if (r == CTL_OK)
+			r = receive(client);
+	}
+	return r;
+}
+
+static struct json_object *parse(const char *text, size_t n)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(REPLY_DEPTH_MAX);
+	struct json_object *reply = tokener ? json_tokener_parse_ex(tokener, text, (int)n) : NULL;
+
+	if (tokener)
+		json_tokener_free(tokener);
+	if (json_object_is_type(reply, json_type_object))
+		return reply;
+	json_object_put(reply);
+	return NULL;
+}
+
+static struct json_object *take_message(struct client *client, size_t n)
+{
+	struct buf *input = &client->input;
+	struct json_object *reply = parse((const char *)input->data, n);
+
+	memmove(input->data, input->data + n + 1, input->n_bytes - n - 1);
+	input->n_bytes -= n + 1;
+	return reply;
+}
+
+int client_next(struct client *client, unsigned int timeout_ms, struct json_object **ret_parameters,
+		bool *ret_continues)
+{
+	cleanup(json_cleanup) struct json_object *reply = NULL;
+	struct json_object *parameters;
+	const char *error;
+	size_t n;
+	int r = receive_message(client, timeout_ms, &n);
+
+	if (r != CTL_OK)
+		return r;
+	reply = take_message(client, n);
+	if (!reply)
+		return ctl_fail(CTL_REFUSED, "the answer is no Varlink");
+	error = text_of(reply, "error");
+	if (error)
+		return take_error(client->ctl, reply, error);
+	parameters = json_object_object_get(reply, "parameters");
+	*ret_continues = json_object_get_boolean(json_object_object_get(reply, "continues"));
+	*ret_parameters = json_object_is_type(parameters, json_type_object)
+				  ? json_object_get(parameters)
+				  : json_object_new_object();
+	return CTL_OK;
+}
+
+int client_call(const struct ctl *ctl, const char *method, struct json_object *parameters,
+		struct json_object **ret_parameters)
+{
+	cleanup(client_cleanup) struct client *client = NULL;
+	struct json_object *reply;
+	bool continues;
+	int r = client_new(ctl, method, parameters, false, &client);
+
+	if (r == CTL_OK)
+		r = client_next(client, ctl->timeout_ms, &reply, &continues);
+	if (r != CTL_OK)
+		return r;
+	if (ctl->is_json) {
+		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PRETTY |
+								   JSON_C_TO_STRING_NOSLASHESCAPE));
+		json_object_put(reply);
+		reply = NULL;
+	}
+	*ret_parameters = reply;
+	return CTL_OK;
+}
