@@ -232,11 +232,9 @@ void connection_put(struct connection *c, struct json_object *root, size_t n_byt
 	text = root ? json_object_to_json_string_length(
 			      root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n)
 		    : NULL;
-	if (!text)
-		connection_drop(c, CONNECTION_FAILED);
-	else if (n > n_bytes_max && !is_stream)
+	if (text && n > n_bytes_max && !is_stream)
 		put_too_large(c, n_bytes_max);
-	else if (n > n_bytes_max)
+	else if (!text || n > n_bytes_max)
 		connection_drop(c, CONNECTION_FAILED);
 	else if (!may_put(c, n + 1, is_stream))
 		connection_drop(c, CONNECTION_SLOW);

@@ -15,23 +15,29 @@
 
 #define BACKLOG 128
 
-static int new_socket(int *ret_fd)
+static int steal_fd(int *fd)
+{
+	int stolen = *fd;
+
+	*fd = -1;
+	return stolen;
+}
+
+/* A descriptor, or -errno. */
+static int new_socket(void)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0)
-		return -errno;
-	*ret_fd = fd;
-	return 0;
+	return fd < 0 ? -errno : fd;
 }
 
 /* Only a socket that refuses is dead. */
 static bool is_dead(const struct sockaddr_un *address)
 {
-	cleanup(close_cleanup) int fd = -1;
+	cleanup(close_cleanup) int fd = new_socket();
 	struct stat st;
 
-	if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode) || new_socket(&fd) < 0)
+	if (fd < 0 || lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return false;
 	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
 	       errno == ECONNREFUSED;
@@ -80,18 +86,17 @@ static int open_to_others(int fd, const char *path, mode_t mode, gid_t group,
 
 int control_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, struct problem *problem)
 {
-	cleanup(close_cleanup) int fd = -1;
+	cleanup(close_cleanup) int fd = new_socket();
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int r;
 
+	if (fd < 0)
+		return problem_set(problem, fd, "control: make a socket: %s", strerror(-fd));
 	if (strlen(path) >= sizeof(address.sun_path))
 		return problem_set(problem, -ENAMETOOLONG,
 				   "control: path %s: longer than %zu bytes", path,
 				   sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path));
-	r = new_socket(&fd);
-	if (r < 0)
-		return problem_set(problem, r, "control: make a socket: %s", strerror(-r));
 	/* bind() gives the file the socket's mode, less the umask: nobody comes before chmod() */
 	(void)fchmod(fd, 0600);
 	r = bind_or_replace(fd, &address, problem);
@@ -102,7 +107,6 @@ int control_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, stru
 		(void)unlink(path);
 		return r;
 	}
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = steal_fd(&fd);
 	return 0;
 }

@@ -24,9 +24,9 @@ bool peer_may_change(const struct control_rights *rights, uid_t uid, gid_t gid, 
 static int read_groups(int fd, gid_t **ret_groups, size_t *ret_n)
 {
 	socklen_t n_bytes = 0;
-	gid_t *groups;
+	gid_t none, *groups;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &n_bytes) < 0 && errno != ERANGE)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, &none, &n_bytes) < 0 && errno != ERANGE)
 		return -errno;
 	groups = malloc(n_bytes ? n_bytes : 1);
 	if (!groups)

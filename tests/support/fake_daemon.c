@@ -208,7 +208,7 @@ int main(int argc, char **argv)
 	fake.is_deaf = argc > 4 && strcmp(argv[4], "deaf") == 0;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (sd_event_default(&config.event) < 0 ||
-	    sd_event_add_time_relative(config.event, &fake.timer, CLOCK_MONOTONIC, STEP_USEC, 0,
+	    sd_event_add_time_relative(config.event, &fake.timer, CLOCK_MONOTONIC, STEP_USEC, 1000,
 				       on_timer, &fake) < 0 ||
 	    control_listen(argv[1], 0666, (gid_t)-1, &fd, &problem) != 0 ||
 	    control_new(&config, fd, &control, &problem) < 0) {

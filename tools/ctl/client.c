@@ -140,28 +140,35 @@ static int ask(struct client *client, const char *method, struct json_object *pa
 	return send_call(client, call);
 }
 
+static int connect_and_ask(struct client *client, const char *method,
+			   struct json_object *parameters, bool has_more)
+{
+	int r;
+
+	if (is_stopped(client->ctl))
+		r = ctl_fail(CTL_NOT_RUNNING, "not running: autofdod.service is stopped");
+	else
+		r = connect_in_time(client->ctl, client->fd);
+	if (r == CTL_OK)
+		return ask(client, method, parameters, has_more);
+	json_object_put(parameters);
+	return r;
+}
+
 int client_new(const struct ctl *ctl, const char *method, struct json_object *parameters,
 	       bool has_more, struct client **ret_client)
 {
-	struct client *client = calloc(1, sizeof(*client));
-	int r;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
+	struct client *client = fd < 0 ? NULL : calloc(1, sizeof(*client));
 
 	if (!client) {
 		json_object_put(parameters);
-		return ctl_fail(CTL_REFUSED, "out of memory");
+		(void)ctl_fail(CTL_REFUSED, "cannot make a socket: %s", strerror(errno));
+		close_cleanup(&fd);
+		return CTL_REFUSED;
 	}
-	*client = (struct client){ .ctl = ctl, .input = BUF_INIT(REPLY_BYTES_MAX) };
-	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (client->fd < 0)
-		r = ctl_fail(CTL_REFUSED, "cannot make a socket: %s", strerror(errno));
-	else if (is_stopped(ctl))
-		r = ctl_fail(CTL_NOT_RUNNING, "not running: autofdod.service is stopped");
-	else
-		r = connect_in_time(ctl, client->fd);
-	if (r == CTL_OK)
-		r = ask(client, method, parameters, has_more);
-	else
-		json_object_put(parameters);
+	*client = (struct client){ .ctl = ctl, .fd = fd, .input = BUF_INIT(REPLY_BYTES_MAX) };
+	r = connect_and_ask(client, method, parameters, has_more);
 	if (r == CTL_OK)
 		*ret_client = client;
 	else
@@ -173,8 +180,7 @@ void client_free(struct client *client)
 {
 	if (!client)
 		return;
-	if (client->fd >= 0)
-		close(client->fd);
+	close(client->fd);
 	buf_deinit(&client->input);
 	free(client);
 }
@@ -239,10 +245,11 @@ static int wait_for_input(struct client *client, uint64_t end_ms)
 	uint64_t ms = now_ms();
 	int n;
 
-	do {
-		n = poll(&wait, 1, ms < end_ms ? (int)(end_ms - ms) : 0);
+	while ((n = poll(&wait, 1, ms < end_ms ? (int)(end_ms - ms) : 0)) < 0) {
+		if (errno != EINTR)
+			break;
 		ms = now_ms();
-	} while (n < 0 && errno == EINTR);
+	}
 	if (n > 0)
 		return CTL_OK;
 	return ctl_fail(CTL_NO_ANSWER, "hung: connected to %s, but no answer came",
@@ -343,8 +350,9 @@ int client_call(const struct ctl *ctl, const char *method, struct json_object *p
 	bool continues;
 	int r = client_new(ctl, method, parameters, false, &client);
 
-	if (r == CTL_OK)
-		r = client_next(client, ctl->timeout_ms, &reply, &continues);
+	if (!client)
+		return r;
+	r = client_next(client, ctl->timeout_ms, &reply, &continues);
 	if (r != CTL_OK)
 		return r;
 	if (ctl->is_json) {

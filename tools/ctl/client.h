@@ -3,12 +3,12 @@
 
 /* One connection and one call, with a time within which each answer has to come. */
 
+#include <json-c/json_object.h>
 #include <stdbool.h>
 #include "base/macros.h"
 #include "ctl.h"
 
 struct client;
-struct json_object;
 
 /* lifecycle */
 
@@ -36,7 +36,5 @@ must_check int client_call(const struct ctl *ctl, const char *method,
 
 static inline void json_cleanup(struct json_object **object)
 {
-	extern int json_object_put(struct json_object * obj);
-
 	json_object_put(*object);
 }

@@ -205,15 +205,13 @@ static const struct command *find_command(const char *name)
 static int finish(int r)
 {
 	bool is_broken = ferror(stdout) != 0;
+	int error = fflush(stdout) != 0 ? errno : 0;
 
-	errno = 0;
-	if (fflush(stdout) != 0)
-		is_broken = true;
-	if (!is_broken)
+	if (!is_broken && !error)
 		return r;
-	if (errno != EPIPE)
+	if (error != EPIPE)
 		(void)ctl_fail(CTL_REFUSED, "cannot write to standard output: %s",
-			       errno ? strerror(errno) : "error");
+			       error ? strerror(error) : "error");
 	return r == CTL_OK ? (int)CTL_REFUSED : r;
 }
 
