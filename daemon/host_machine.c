@@ -333,7 +333,9 @@ static void log_chosen(struct host_machine *m, size_t i, const struct open_form 
 
 static enum budget_unit cost_of(const struct pmu *pmu)
 {
-	switch (pmu ? pmu->unit : BRANCH_UNIT_NONE) {
+	enum branch_unit unit = pmu ? pmu->unit : BRANCH_UNIT_NONE;
+
+	switch (unit) {
 	case BRANCH_UNIT_NONE:
 		return BUDGET_UNIT_CLOCK;
 	case BRANCH_UNIT_ARCH_LBR:
