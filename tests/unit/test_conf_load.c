@@ -297,6 +297,20 @@ static void test_nearest_names_are_those_a_third_away(void **state)
 	assert_null(conf_nearest_section(settings, N, "R"));
 }
 
+static void test_nearest_key_is_rather_of_the_same_section(void **state)
+{
+	static const struct conf_setting twice[] = {
+		{ "A", "Size", "a", CONF_BOOL, .default_text = "no" },
+		{ "B", "Size", "b", CONF_BOOL, .default_text = "no" },
+		{ "C", "Size", "c", CONF_BOOL, .default_text = "no" },
+	};
+
+	for (size_t i = 0; i < array_size(twice); i++)
+		assert_ptr_equal(
+			conf_nearest_key(twice, array_size(twice), twice[i].section, "Szie"),
+			&twice[i]);
+}
+
 /* What is shown is a file that makes the same. */
 static void test_show_is_read_back_and_says_where_from(void **state)
 {
@@ -357,6 +371,7 @@ int main(void)
 		TEST(test_load_too_many_drop_ins_are_refused),
 		TEST(test_load_names_of_files_do_not_reach_a_terminal_raw),
 		TEST(test_nearest_names_are_those_a_third_away),
+		TEST(test_nearest_key_is_rather_of_the_same_section),
 		TEST(test_show_is_read_back_and_says_where_from),
 		TEST(test_settings_that_changed_are_listed),
 	};

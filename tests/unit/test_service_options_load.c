@@ -197,6 +197,15 @@ static void test_options_load_all_contradictions_are_told(void **state)
 	assert_int_equal(report.errors.n, 2);
 }
 
+/* The default in the place of a value that was not understood contradicts nobody. */
+static void test_options_load_bad_value_is_in_no_contradiction(void **state)
+{
+	write_text("a.conf", "[Gate]\nOpenUtilization=most\nCloseUtilization=50%\n");
+	assert_int_equal(LOAD(), OPTIONS_E_CONFIG);
+	assert_int_equal(report.errors.n, 1);
+	assert_string_equal(report.errors.items[0].value, "most");
+}
+
 static void test_options_reload_takes_what_may_change(void **state)
 {
 	static struct daemon_options running, fresh, after;
@@ -248,6 +257,7 @@ int main(void)
 		TEST(test_options_load_contradictions_name_both_sides),
 		TEST(test_options_load_contradictions_of_the_command_line_are_told),
 		TEST(test_options_load_all_contradictions_are_told),
+		TEST(test_options_load_bad_value_is_in_no_contradiction),
 		TEST(test_options_reload_takes_what_may_change),
 		TEST(test_options_are_not_more_than_a_report_has_places),
 	};
