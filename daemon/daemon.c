@@ -30,7 +30,7 @@ void daemon_arm(sd_event_source *timer, uint64_t delay_ns)
 /* Said after work was done, so that a loop that turns without working is found out. */
 static void ping_watchdog(struct daemon *d)
 {
-	if (d->has_watchdog)
+	if (d->watchdog_ns)
 		(void)sd_notify(0, "WATCHDOG=1");
 }
 
@@ -53,6 +53,8 @@ static int on_look(sd_event_source *timer, uint64_t usec, void *userdata)
 	(void)timer, (void)usec;
 	d->pass_name = "look";
 	sampling_look(d);
+	if (d->told_state != sampling_state(d))
+		status_tell(d);
 	ping_watchdog(d);
 	return 0;
 }
@@ -104,16 +106,29 @@ static int on_interval(sd_event_source *timer, uint64_t usec, void *userdata)
 
 /* stopping */
 
+/* Beside the child's own deadline: to kill and to reap it, to merge and to clear. */
+#define STOP_SLACK_NS (30 * NS_PER_S)
+
+void daemon_extend_stop(struct daemon *d)
+{
+	char line[100];
+
+	if (!d->is_stopping)
+		return;
+	snprintf(line, sizeof(line), "EXTEND_TIMEOUT_USEC=%llu",
+		 (unsigned long long)((d->options->worker_deadline_ns + STOP_SLACK_NS) /
+				      NS_PER_USEC));
+	(void)sd_notify(0, line);
+}
+
 static void begin_stop(struct daemon *d)
 {
-	char line[200];
-
 	d->is_stopping = true;
 	log_event(d->log, LOG_STOPPING);
 	(void)sd_notify(0, "STOPPING=1");
-	snprintf(line, sizeof(line), "EXTEND_TIMEOUT_USEC=%llu",
-		 (unsigned long long)(d->options->worker_deadline_ns / NS_PER_USEC + 30000000));
-	(void)sd_notify(0, line);
+	daemon_extend_stop(d);
+	/* a recording's end would be another one */
+	(void)sd_event_source_set_enabled(d->play_timer, SD_EVENT_OFF);
 	sampling_stop(d);
 	publication_start(d, PUBLICATION_END);
 }
@@ -304,13 +319,15 @@ static int make_stages(struct daemon *d, struct problem *problem)
 
 static int make_loop(struct daemon *d)
 {
+	uint64_t watchdog_usec = 0;
 	int r = sd_event_new(&d->event);
 
 	if (r >= 0)
 		r = add_timers(d);
 	if (r >= 0)
 		r = add_signals(d);
-	d->has_watchdog = sd_watchdog_enabled(0, NULL) > 0;
+	if (sd_watchdog_enabled(0, &watchdog_usec) > 0)
+		d->watchdog_ns = watchdog_usec * NS_PER_USEC;
 	return r < 0 ? r : 0;
 }
 
@@ -325,6 +342,8 @@ int daemon_new(const struct daemon_options *options, struct log *log, struct hos
 	d->options = options;
 	d->log = log;
 	d->host = host;
+	/* what is not there yet is freed all the same */
+	d->publication.search.fd = -1;
 	d->start_ns = clock_monotonic_ns();
 	d->start_realtime_ns = clock_realtime_ns();
 	r = make_loop(d);
@@ -370,6 +389,7 @@ static void say_ready(struct daemon *d)
 	sampler_figures(d->sampler, &f);
 	d->is_ready = true;
 	d->ready_ns = clock_monotonic_ns() - d->start_ns;
+	d->told_state = sampling_state(d);
 	status_line(d, line, sizeof(line));
 	snprintf(text, sizeof(text), "READY=1\nSTATUS=%s", line);
 	(void)sd_notify(0, text);

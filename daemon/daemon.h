@@ -80,9 +80,11 @@ struct daemon {
 	uint64_t enabled_since_ns; /* 0: the events are disabled */
 	uint64_t enabled_cpu_ns;   /* all CPUs' times together, until enabled_since_ns */
 	uint64_t next_interval_ns; /* CLOCK_MONOTONIC */
-	bool has_watchdog;
+	uint64_t watchdog_ns; /* the service manager wants to hear of us so often; 0: it does not
+				 care */
 	struct loop_figures loop;
-	const char *pass_name; /* what the present pass of the loop is about */
+	const char *pass_name;	/* what the present pass of the loop is about */
+	const char *told_state; /* static: of the last STATUS= */
 };
 
 /* A pass of the loop is to be shorter than that. */
@@ -116,8 +118,10 @@ must_check int daemon_run(struct daemon *daemon);
 
 /* Lets a timer ring once, so long from now. */
 void daemon_arm(sd_event_source *timer, uint64_t delay_ns);
-/* Nothing is left to do: ends the loop. */
+/* The last publication was the last thing to do, if it was: ends the loop. */
 void daemon_publication_ended(struct daemon *daemon);
+/* A child is waited for: while stopping, the service manager should wait so long, too. */
+void daemon_extend_stop(struct daemon *daemon);
 
 /* counting.c: what a former process counted is counted on */
 must_check int counting_new(struct daemon *daemon, struct problem *problem);
@@ -141,5 +145,7 @@ struct json_object;
 /* The caller's to json_object_put(); NULL: out of memory. */
 struct json_object *status_json(struct daemon *daemon);
 void status_write_file(struct daemon *daemon);
+/* Tells the service manager (STATUS=). */
+void status_tell(struct daemon *daemon);
 /* One line for STATUS= and for people. */
 void status_line(struct daemon *daemon, char *line, size_t size);

@@ -46,6 +46,13 @@ static void go_on(struct daemon *d, enum publication_state state)
 	(void)sd_event_source_set_enabled(d->publication.work_source, SD_EVENT_ONESHOT);
 }
 
+static void want_again(struct publication *p, enum publication_reason reason)
+{
+	if (!p->is_wanted_again || reason > p->wanted)
+		p->wanted = reason;
+	p->is_wanted_again = true;
+}
+
 static void finish(struct daemon *d)
 {
 	struct publication *p = &d->publication;
@@ -53,7 +60,7 @@ static void finish(struct daemon *d)
 	p->state = PUBLICATION_IDLE;
 	if (p->is_wanted_again) {
 		p->is_wanted_again = false;
-		publication_start(d, PUBLICATION_DEMAND);
+		publication_start(d, p->wanted);
 	} else {
 		daemon_publication_ended(d);
 	}
@@ -85,7 +92,10 @@ static void fail(struct daemon *d, const char *what, const struct problem *probl
 	struct publication *p = &d->publication;
 
 	p->n_failed++;
-	p->is_wanted_again = false; /* the next interval tries again, not the next moment */
+	p->is_owed = true;
+	/* the next interval tries again, not the next moment; the end has no next interval */
+	if (p->reason == PUBLICATION_END || p->wanted != PUBLICATION_END)
+		p->is_wanted_again = false;
 	p->last.is_ok = false;
 	p->last.realtime_ns = p->end_realtime_ns;
 	p->last.problem = *problem;
@@ -179,6 +189,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 	struct publication *p = &d->publication;
 
 	(void)source, (void)usec;
+	d->pass_name = "deadline";
 	worker_kill(p->writer ? p->writer : p->worker, WORKER_DEADLINE);
 	return 0;
 }
@@ -194,6 +205,7 @@ static int watch_child(struct daemon *d, struct worker *child, sd_event_source *
 		r = sd_event_add_time_relative(d->event, &p->deadline_source, CLOCK_MONOTONIC,
 					       d->options->worker_deadline_ns / NS_PER_USEC, 0,
 					       on_deadline, d);
+	daemon_extend_stop(d);
 	return r < 0 ? r : 0;
 }
 
@@ -318,6 +330,11 @@ static void on_written(struct daemon *d, const struct edition_written *written)
 			  LOG_TEXT("reason", written->late.text));
 	if (p->is_total_full || p->part == TALLY_CLOSED)
 		tally_discard(d->tally, p->part);
+	/* the new total gets what is closed, and live goes on: at the end both are to be published
+	 */
+	p->is_owed = p->is_total_full;
+	if (p->is_total_full && p->reason == PUBLICATION_END)
+		want_again(p, PUBLICATION_END);
 	p->is_total_full = false;
 	release(d);
 	end_children(p);
@@ -359,8 +376,11 @@ static void write_files(struct daemon *d)
 
 	if (r == 0)
 		r = watch_child(d, p->writer, &p->writer_source, on_writer);
-	if (r < 0)
-		fail(d, "write", &problem);
+	if (r == 0)
+		return;
+	if (!problem.text[0])
+		problem_set(&problem, r, "start the writer: %s", strerror(-r));
+	fail(d, "write", &problem);
 }
 
 static void clear(struct daemon *d)
@@ -406,13 +426,9 @@ static bool is_empty(const struct counters *counters)
 
 static bool has_news(struct daemon *d, enum publication_reason reason)
 {
-	const struct publication_last *last = &d->publication.last;
-	/* what was merged for one that failed is in no file yet */
-	bool is_owed = last->realtime_ns && !last->is_ok;
-
 	if (!is_empty(tally_live(d->tally)) || !is_empty(tally_part(d->tally, TALLY_CLOSED)))
 		return true;
-	return (is_owed || reason == PUBLICATION_DEMAND) &&
+	return (d->publication.is_owed || reason == PUBLICATION_DEMAND) &&
 	       !is_empty(tally_part(d->tally, TALLY_TOTAL));
 }
 
@@ -435,16 +451,30 @@ static bool is_too_soon(const struct daemon *d)
 	return clock_monotonic_ns() - p->began_ns < spacing_ns;
 }
 
+/* The last one failed: it is tried again, before what came since. */
+static void try_again(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+
+	/* what is merged is published together; the end then looks what is left */
+	if (tally_part(d->tally, TALLY_TOTAL) && p->reason != PUBLICATION_END)
+		return;
+	want_again(p, p->reason);
+	if (!tally_part(d->tally, TALLY_TOTAL))
+		p->end_realtime_ns = tally_began_usec(d->tally, TALLY_LIVE) * NS_PER_USEC;
+}
+
 void publication_start(struct daemon *d, enum publication_reason reason)
 {
 	struct publication *p = &d->publication;
 
 	if (p->state != PUBLICATION_IDLE) {
-		p->is_wanted_again |= reason != PUBLICATION_FULL;
+		if (reason != PUBLICATION_FULL)
+			want_again(p, reason);
 		return;
 	}
-	if (sampler_is_enabled(d->sampler))
-		sampling_read_books(d);
+	/* with a closed gate, too: how long it was closed belongs to this interval */
+	sampling_read_books(d);
 	if (!has_news(d, reason)) {
 		skip(d, "no samples");
 		return;
@@ -457,10 +487,8 @@ void publication_start(struct daemon *d, enum publication_reason reason)
 	p->is_total_full = false;
 	p->began_ns = clock_monotonic_ns();
 	p->end_realtime_ns = clock_realtime_ns();
-	/* busy: the last one failed, and is tried again together with what came since, or before it
-	 */
 	if (tally_close_interval(d->tally, p->end_realtime_ns / NS_PER_USEC) == TALLY_E_BUSY)
-		p->is_wanted_again = !tally_part(d->tally, TALLY_TOTAL);
+		try_again(d);
 	p->part = TALLY_CLOSED;
 	go_on(d, tally_part(d->tally, TALLY_TOTAL) ? PUBLICATION_MERGING : PUBLICATION_WORKING);
 }

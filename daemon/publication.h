@@ -35,6 +35,7 @@ enum publication_state {
 	PUBLICATION_CLEARING,
 };
 
+/* The more pressing ones later. */
 enum publication_reason {
 	PUBLICATION_INTERVAL,
 	PUBLICATION_DEMAND,
@@ -57,7 +58,9 @@ struct publication_last {
 struct publication {
 	enum publication_state state;
 	enum publication_reason reason;
-	bool is_wanted_again; /* asked for while one was in work */
+	bool is_wanted_again;		/* asked for while one was in work … */
+	enum publication_reason wanted; /* … for that reason, the most pressing */
+	bool is_owed; /* closed or total has counts that should have been published, and were not */
 	bool is_total_full;   /* total is published to make room */
 	enum tally_part part; /* what is published */
 	bool is_held;

@@ -117,6 +117,14 @@ static void log_change(struct daemon *d, const struct sampler_change *change)
 			  LOG_U64("pages", f.n_ring_pages_smallest));
 }
 
+/* What was enabled until now was so on the CPUs of until now. */
+static void settle_enabled(struct daemon *d, uint64_t now_ns)
+{
+	d->enabled_cpu_ns = sampling_enabled_ns(d, now_ns);
+	if (d->enabled_since_ns)
+		d->enabled_since_ns = now_ns;
+}
+
 static void follow_online(struct daemon *d, uint64_t now_ns)
 {
 	struct sampler_change change = { 0 };
@@ -124,6 +132,7 @@ static void follow_online(struct daemon *d, uint64_t now_ns)
 	struct cpus online;
 	int r = d->host->calls->read_online(d->host->context, &online);
 
+	settle_enabled(d, now_ns);
 	if (r == 0)
 		r = sampler_set_online(d->sampler, &online, now_ns, &d->sink, &change, &problem);
 	if (r < 0)
@@ -149,7 +158,7 @@ static void set_enabled(struct daemon *d, bool is_enabled, uint64_t now_ns)
 
 	if (is_enabled == sampler_is_enabled(d->sampler))
 		return;
-	d->enabled_cpu_ns = sampling_enabled_ns(d, now_ns);
+	settle_enabled(d, now_ns);
 	d->enabled_since_ns = is_enabled ? now_ns : 0;
 	r = is_enabled ? sampler_enable(d->sampler, now_ns, &problem)
 		       : sampler_disable(d->sampler, &problem);
@@ -173,7 +182,9 @@ bool sampling_sweep(struct daemon *d)
 {
 	bool has_more = sampler_sweep(d->sampler, SWEEP_BYTES_MAX, &d->sink);
 
-	if (tally_is_nearly_full(d->tally)) {
+	/* no room is made while one is in work, nor before the last that failed was tried again */
+	if (tally_is_nearly_full(d->tally) && publication_is_idle(&d->publication) &&
+	    tally_is_closed_free(d->tally)) {
 		log_event(d->log, LOG_COUNTERS_FULL);
 		publication_start(d, PUBLICATION_FULL);
 	}
@@ -260,6 +271,19 @@ static void set_period(struct daemon *d, const struct pace_decision *p, uint64_t
 			  LOG_TEXT("reason", problem.text));
 }
 
+static bool is_wanted(const struct daemon *d)
+{
+	return !d->is_stopping && !d->has_played;
+}
+
+/* The watchdog is told after each look, which may come less often than it wants to hear of us. */
+static void arm_look(struct daemon *d, uint64_t delay_ns)
+{
+	uint64_t ns_max = d->watchdog_ns ? d->watchdog_ns / 3 : UINT64_MAX;
+
+	daemon_arm(d->look_timer, delay_ns < ns_max ? delay_ns : ns_max);
+}
+
 static void follow_pace(struct daemon *d, uint64_t now_ns)
 {
 	const struct pace_decision *p;
@@ -278,8 +302,8 @@ static void follow_pace(struct daemon *d, uint64_t now_ns)
 	if (p->is_period_changed)
 		set_period(d, p, now_ns);
 	d->intake.weight = p->weight;
-	set_enabled(d, p->is_sampling && !d->is_stopping, now_ns);
-	daemon_arm(d->look_timer, p->next_ns > now_ns ? p->next_ns - now_ns : 0);
+	set_enabled(d, p->is_sampling && is_wanted(d), now_ns);
+	arm_look(d, p->next_ns > now_ns ? p->next_ns - now_ns : 0);
 }
 
 void sampling_look(struct daemon *d)
@@ -288,7 +312,8 @@ void sampling_look(struct daemon *d)
 	struct problem problem = { "" };
 
 	follow_online(d, now_ns);
-	if (!d->has_opener_failed && d->host->calls->has_failed &&
+	/* one that is told to stop, as we are, is not missed */
+	if (!d->has_opener_failed && !d->is_stopping && d->host->calls->has_failed &&
 	    d->host->calls->has_failed(d->host->context, &problem)) {
 		d->has_opener_failed = true;
 		log_event(d->log, LOG_OPENER_GONE, LOG_TEXT("reason", problem.text));
@@ -296,8 +321,8 @@ void sampling_look(struct daemon *d)
 	if (d->has_pace) {
 		follow_pace(d, now_ns);
 	} else {
-		set_enabled(d, !d->is_stopping && !d->has_played, now_ns);
-		daemon_arm(d->look_timer, NS_PER_S);
+		set_enabled(d, is_wanted(d), now_ns);
+		arm_look(d, NS_PER_S);
 	}
 }
 

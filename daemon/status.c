@@ -257,16 +257,23 @@ static int replace_file(const char *path, const struct buf *text)
 	return rename(temporary, path) < 0 ? -errno : 0;
 }
 
-void status_write_file(struct daemon *d)
+void status_tell(struct daemon *d)
 {
-	struct buf text = BUF_INIT(STATUS_BYTES_MAX);
 	char line[300], notice[320];
-	struct json_object *root;
-	int r;
 
+	d->told_state = sampling_state(d);
 	status_line(d, line, sizeof(line));
 	snprintf(notice, sizeof(notice), "STATUS=%s", line);
 	(void)sd_notify(0, notice);
+}
+
+void status_write_file(struct daemon *d)
+{
+	struct buf text = BUF_INIT(STATUS_BYTES_MAX);
+	struct json_object *root;
+	int r;
+
+	status_tell(d);
 	if (!d->options->status[0])
 		return;
 	root = status_json(d);

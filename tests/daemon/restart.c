@@ -42,7 +42,8 @@ struct manager {
 	int stored[N_STORED_MAX];
 	char names[N_STORED_MAX][64];
 	int n_stored;
-	unsigned int n_ready, n_stopping, n_watchdog, n_status;
+	unsigned int n_ready, n_stopping, n_watchdog, n_status, n_extended;
+	const char *watchdog_usec;
 };
 
 /* files */
@@ -88,6 +89,7 @@ static int setup(void **state)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	char *out;
 
+	m->watchdog_usec = "10000000";
 	strcpy(m->folder, "/tmp/autofdod-restart.XXXXXX");
 	assert_non_null(mkdtemp(m->folder));
 	out = path_of(m, "out");
@@ -148,7 +150,7 @@ static void start(struct manager *m, const char *rate, const char *option)
 	assert_true(asprintf(&vmlinux, "--vmlinux=%s/vmlinux", arg_folder) > 0);
 	assert_true(asprintf(&directory, "--directory=%s", out) > 0);
 	assert_true(asprintf(&status_option, "--status=%s", status) > 0);
-	m->n_ready = m->n_stopping = m->n_watchdog = m->n_status = 0;
+	m->n_ready = m->n_stopping = m->n_watchdog = m->n_status = m->n_extended = 0;
 	m->pid = fork();
 	if (m->pid == 0) {
 		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -156,7 +158,7 @@ static void start(struct manager *m, const char *rate, const char *option)
 		dup2(fd, STDERR_FILENO);
 		hand_over(m);
 		setenv("NOTIFY_SOCKET", notify, 1);
-		setenv("WATCHDOG_USEC", "10000000", 1);
+		setenv("WATCHDOG_USEC", m->watchdog_usec, 1);
 		unsetenv("WATCHDOG_PID");
 		execl(arg_daemon, arg_daemon, "--config=/dev/null", source, vmlinux, directory,
 		      status_option, "--exit-at-end", option, NULL);
@@ -225,6 +227,7 @@ static void receive(struct manager *m)
 	m->n_stopping += strstr(message, "STOPPING=1") != NULL;
 	m->n_watchdog += strstr(message, "WATCHDOG=1") != NULL;
 	m->n_status += strstr(message, "STATUS=") != NULL;
+	m->n_extended += strstr(message, "EXTEND_TIMEOUT_USEC=") != NULL;
 	c = CMSG_FIRSTHDR(&header);
 	if (c && c->cmsg_type == SCM_RIGHTS) {
 		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
@@ -363,9 +366,23 @@ static void test_restart_term_publishes_what_is_there(void **state)
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 	assert_int_equal(m->n_stopping, 1);
+	/* for what runs, for the worker and for the writer */
+	assert_int_equal(m->n_extended, 3);
 	assert_true(number_of(m, MANIFEST, "counters", "stacks") > 0);
 	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"),
 			 number_of(m, MANIFEST, "samples", "used"));
+}
+
+/* Before the fix it was told at every look, however rarely that is. */
+static void test_restart_watchdog_hears_of_us_twice_in_its_time(void **state)
+{
+	struct manager *m = *state;
+	int status;
+
+	m->watchdog_usec = "600000";
+	start(m, ",rate=500", NULL);
+	assert_false(listen_for(m, 4000, &status));
+	assert_true(m->n_watchdog >= 10);
 }
 
 static int unpack(void **state)
@@ -401,6 +418,7 @@ int main(int argc, char **argv)
 		RESTART_TEST(test_restart_other_sizes_begin_anew_and_say_so),
 		RESTART_TEST(test_restart_garbage_in_the_store_is_refused),
 		RESTART_TEST(test_restart_term_publishes_what_is_there),
+		RESTART_TEST(test_restart_watchdog_hears_of_us_twice_in_its_time),
 	};
 
 	if (argc != 3) {
