@@ -205,7 +205,7 @@ static void call_ours(struct control_call *call, const char *name, const char *f
 	wrong = methods_check(method, parameters);
 	if (wrong) {
 		refuse(call, CONTROL_ERROR_INVALID_PARAMETER, "parameter", wrong);
-	} else if (method->needs_more && (!call->has_more || call->is_oneway)) {
+	} else if (method->needs_more && !call->has_more) {
 		c->shared->figures.n_invalid++;
 		answer(call, "org.varlink.service.ExpectedMore", NULL);
 	} else {

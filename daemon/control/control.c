@@ -71,8 +71,15 @@ static uint64_t loop_now_usec(void *context)
 	return usec;
 }
 
+/*
+ * A timer that has rung, since among sources of the same priority the loop takes the one first that
+ * has waited for longest, and a defer source has always waited since it was made (sd-event of
+ * systemd 252, source_dispatch() leaves it pending): one that is wanted in each pass would be the
+ * only one to run.
+ */
 static void want_work(struct control *control)
 {
+	(void)sd_event_source_set_time(control->work_source, 1);
 	(void)sd_event_source_set_enabled(control->work_source, SD_EVENT_ONESHOT);
 }
 
@@ -264,12 +271,12 @@ static struct client *take_turn(struct control *control)
 	return NULL;
 }
 
-static int on_work(sd_event_source *source, void *userdata)
+static int on_work(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct control *control = userdata;
 	struct client *client;
 
-	(void)source;
+	(void)source, (void)usec;
 	remove_ended(control);
 	client = take_turn(control);
 	if (!client)
@@ -412,7 +419,8 @@ static int add_listen(struct control *control)
 
 static int add_work(struct control *control)
 {
-	int r = sd_event_add_defer(control->event, &control->work_source, on_work, control);
+	int r = sd_event_add_time(control->event, &control->work_source, CLOCK_MONOTONIC, 1, 1,
+				  on_work, control);
 
 	if (r < 0)
 		return r;

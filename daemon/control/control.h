@@ -94,8 +94,12 @@ struct control_rights {
 };
 
 struct control_config {
-	sd_event *event;  /* borrowed; kept by reference */
-	int64_t priority; /* of all its sources, sd-event: smaller goes first */
+	sd_event *event; /* borrowed; kept by reference */
+	/*
+	 * Of all its sources, sd-event: smaller goes first. Behind everything that may not wait for
+	 * clients, defer sources above all: a flood of calls keeps these sources busy all the time.
+	 */
+	int64_t priority;
 	struct control_handler handler;
 	struct control_rights rights;
 	const struct control_limits *limits; /* copied; NULL: the default ones */

@@ -73,11 +73,9 @@ static int parse_object(const char *text, size_t n_bytes, struct json_object **r
 		return -ENOMEM;
 	if (n_bytes == 0)
 		return malformed(problem, "is empty");
-	/* what follows would not be looked at */
-	if (memchr(text, '\0', n_bytes))
-		return malformed(problem, "has a NUL inside");
 	if (!is_utf8(text, n_bytes))
 		return malformed(problem, "is not UTF-8");
+	/* strict: nothing may follow, either */
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	root = json_tokener_parse_ex(tokener, text, (int)n_bytes);
 	if (!root && json_tokener_get_error(tokener) != json_tokener_success)
@@ -85,10 +83,6 @@ static int parse_object(const char *text, size_t n_bytes, struct json_object **r
 	if (!json_object_is_type(root, json_type_object)) {
 		json_object_put(root);
 		return malformed(problem, "is no object");
-	}
-	if (json_tokener_get_parse_end(tokener) != n_bytes) {
-		json_object_put(root);
-		return malformed(problem, "goes on after its end");
 	}
 	*ret_root = root;
 	return 0;

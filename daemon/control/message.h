@@ -27,7 +27,7 @@ struct message_call {
 };
 
 #define MESSAGE_E_MALFORMED 1
-/* 0; MESSAGE_E_MALFORMED and its sentence; -ENOMEM. */
+/* text has no NUL inside. 0; MESSAGE_E_MALFORMED and its sentence; -ENOMEM. */
 must_check int message_parse(const char *text, size_t n_bytes, struct message_call *ret_call,
 			     struct problem *problem);
 void message_call_deinit(struct message_call *call); /* accepts a null-initialised one */

@@ -77,8 +77,9 @@ static void test_connection_call_is_answered(void **state)
 	ask(e, "{\"method\":\"io.autofdod.GetStatus\"}", "{\"parameters\":{\"n\":1}}");
 	ask(e, " {\"method\":\"io.autofdod.GetStatus\",\"parameters\":{}}",
 	    "{\"parameters\":{\"n\":2}}");
+	ask(e, "{\"method\":\"io.autofdod.GetStatus\"}\n", "{\"parameters\":{\"n\":3}}");
 	ask(e, "{\"method\":\"io.autofdod.GetStatus\",\"parameters\":null,\"more\":true}",
-	    "{\"parameters\":{\"n\":3}}");
+	    "{\"parameters\":{\"n\":4}}");
 	assert_false(connection_is_over(&e->connection));
 }
 

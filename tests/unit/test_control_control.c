@@ -37,6 +37,7 @@ struct fixture {
 	struct control_limits limits;
 	struct control_call *waiting;
 	unsigned int n_calls, n_gone;
+	unsigned int n_before; /* calls, before GetMetrics */
 	size_t n_answer_bytes; /* of padding in an answer */
 };
 
@@ -62,6 +63,8 @@ static void on_call(void *context, enum control_method method, struct json_objec
 
 	(void)parameters;
 	f->n_calls++;
+	if (method == CONTROL_GET_METRICS)
+		f->n_before = f->n_calls - 1;
 	if (method == CONTROL_DUMP || method == CONTROL_MONITOR)
 		f->waiting = call;
 	else
@@ -230,6 +233,7 @@ static void test_control_hundred_clients_are_answered(void **state)
 /* Each has its say after at most one message of each other, however many that one has sent. */
 static void test_control_talkative_clients_leave_the_turn_to_others(void **state)
 {
+	static const char oneway[] = "{\"method\":\"io.autofdod.Pause\",\"oneway\":true}";
 	struct fixture *f = *state;
 	char many[8192];
 	size_t n = 0;
@@ -237,22 +241,23 @@ static void test_control_talkative_clients_leave_the_turn_to_others(void **state
 	unsigned int n_passes;
 	char byte;
 
-	while (n + sizeof(STATUS) <= sizeof(many)) {
-		memcpy(many + n, STATUS, sizeof(STATUS));
-		n += sizeof(STATUS);
+	/* no answer has to be read before the next is looked at */
+	while (n + sizeof(oneway) <= sizeof(many)) {
+		memcpy(many + n, oneway, sizeof(oneway));
+		n += sizeof(oneway);
 	}
 	for (size_t i = 0; i < array_size(loud); i++) {
 		loud[i] = client(f);
 		assert_int_equal(send(loud[i], many, n, 0), n);
 	}
 	quiet = client(f);
-	say(quiet, STATUS);
+	say(quiet, "{\"method\":\"io.autofdod.GetMetrics\"}");
 	for (unsigned int i = 0; figures(f).n_clients < 21 && i < 1000; i++)
 		sd_event_run(f->event, 0);
 	for (n_passes = 0; recv(quiet, &byte, 1, MSG_PEEK) < 0 && n_passes < 1000; n_passes++)
 		sd_event_run(f->event, 0);
-	print_message("heard after %u passes\n", n_passes);
-	assert_true(f->n_calls <= 3 * 21);
+	print_message("heard after %u passes, called after %u calls\n", n_passes, f->n_before);
+	assert_true(f->n_before <= 2 * 20);
 	assert_heard(quiet, ANSWER);
 	run(f);
 	for (size_t i = 0; i < array_size(loud); i++)
@@ -405,6 +410,23 @@ static void test_control_large_answer_arrives_whole(void **state)
 	close(fd);
 }
 
+/* Until the end, or until nothing has come for long. */
+static size_t read_all(struct fixture *f, int fd)
+{
+	char bytes[70000];
+	size_t n_all = 0;
+	ssize_t n;
+
+	for (unsigned int i = 0; i < 100; i++) {
+		run(f);
+		n = recv(fd, bytes, sizeof(bytes), 0);
+		if (n == 0)
+			break;
+		n_all += n > 0 ? (size_t)n : 0;
+	}
+	return n_all;
+}
+
 static void restart(struct fixture *f)
 {
 	control_free(f->control);
@@ -428,6 +450,8 @@ static void test_control_answers_that_nobody_reads_are_bounded(void **state)
 	assert_int_equal(f->n_calls, 20);
 	assert_in_range(figures(f).n_clients, 3, 5);
 	assert_int_equal(figures(f).n_dropped_slow, 20 - figures(f).n_clients);
+	assert_true(read_all(f, fds[0]) < 1000000);
+	assert_true(read_all(f, fds[18]) >= 1000000);
 	for (size_t i = 0; i < array_size(fds); i++)
 		close(fds[i]);
 }
@@ -555,6 +579,66 @@ static void test_control_changes_are_for_the_group(void **state)
 	assert_int_equal(pause_as(f, of_others, 2), 0);
 }
 
+/* How many of n connections of another user are kept; they end with it. */
+static pid_t crowd(struct fixture *f, uid_t uid, unsigned int n)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (setgroups(0, NULL) || setgid(uid) || setuid(uid))
+			_exit(1);
+		for (unsigned int i = 0; i < n; i++)
+			if (try_connect(f->path) < 0)
+				_exit(1);
+		(void)!write(ready[1], "", 1);
+		pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	run(f);
+	return pid;
+}
+
+static void disperse(struct fixture *f, pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	run(f);
+}
+
+static void test_control_places_are_kept_for_others(void **state)
+{
+	struct fixture *f = *state;
+	pid_t one, other;
+	int fds[3];
+
+	if (getuid() != 0)
+		skip();
+	f->limits.n_clients = 8;
+	f->limits.n_clients_reserved = 3;
+	f->limits.n_clients_per_uid = 4;
+	restart(f);
+	one = crowd(f, 65534, 6);
+	assert_int_equal(figures(f).n_clients, 4); /* of one user */
+	other = crowd(f, 65533, 3);
+	assert_int_equal(figures(f).n_clients, 5); /* of all users */
+	for (size_t i = 0; i < array_size(fds); i++)
+		fds[i] = client(f);
+	run(f);
+	assert_int_equal(figures(f).n_clients, 8); /* and root has its places */
+	assert_int_equal(figures(f).n_refused, 4);
+	for (size_t i = 0; i < array_size(fds); i++)
+		close(fds[i]);
+	disperse(f, one);
+	disperse(f, other);
+	assert_int_equal(figures(f).n_clients, 0);
+}
+
 /* listening */
 
 static void test_listen_replaces_what_a_dead_process_left(void **state)
@@ -649,6 +733,7 @@ int main(void)
 		TEST(test_control_without_descriptors_waits_and_goes_on),
 		TEST(test_peer_rule_has_these_cells),
 		TEST(test_control_changes_are_for_the_group),
+		TEST(test_control_places_are_kept_for_others),
 		TEST(test_listen_replaces_what_a_dead_process_left),
 		TEST(test_listen_leaves_files_of_others_alone),
 		TEST(test_control_takes_only_listening_sockets),
