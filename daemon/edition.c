@@ -6,6 +6,7 @@
 #include "edition.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/buf.h"
@@ -198,13 +199,18 @@ int edition_read_written(const struct worker_result *result, struct edition_writ
 			 struct problem *problem)
 {
 	const struct worker_section *section = worker_result_find(result, 0);
+	struct edition_written written;
+	int r;
 
 	if (!section || section->n_bytes != sizeof(*ret_written))
 		return problem_set(problem, -EBADMSG,
 				   "writer: its result is not what it should be");
-	memcpy(ret_written, section->bytes, sizeof(*ret_written));
-	ret_written->path[sizeof(ret_written->path) - 1] = '\0';
-	ret_written->late.text[sizeof(ret_written->late.text) - 1] = '\0';
-	return profile_facts_read(&ret_written->facts, sizeof(ret_written->facts),
-				  &ret_written->facts, problem);
+	memcpy(&written, section->bytes, sizeof(written));
+	written.path[sizeof(written.path) - 1] = '\0';
+	written.late.text[sizeof(written.late.text) - 1] = '\0';
+	r = profile_facts_read(section->bytes + offsetof(struct edition_written, facts),
+			       sizeof(written.facts), &written.facts, problem);
+	if (r == 0)
+		*ret_written = written;
+	return r;
 }

@@ -94,7 +94,7 @@ static void fail(struct daemon *d, const char *what, const struct problem *probl
 	p->n_failed++;
 	p->is_owed = true;
 	/* the next interval tries again, not the next moment; the end has no next interval */
-	if (p->reason == PUBLICATION_END || p->wanted != PUBLICATION_END)
+	if (p->is_retry || p->wanted != PUBLICATION_END)
 		p->is_wanted_again = false;
 	p->last.is_ok = false;
 	p->last.realtime_ns = p->end_realtime_ns;
@@ -459,6 +459,7 @@ static void try_again(struct daemon *d)
 	/* what is merged is published together; the end then looks what is left */
 	if (tally_part(d->tally, TALLY_TOTAL) && p->reason != PUBLICATION_END)
 		return;
+	p->is_retry = true;
 	want_again(p, p->reason);
 	if (!tally_part(d->tally, TALLY_TOTAL))
 		p->end_realtime_ns = tally_began_usec(d->tally, TALLY_LIVE) * NS_PER_USEC;
@@ -484,7 +485,7 @@ void publication_start(struct daemon *d, enum publication_reason reason)
 		return;
 	}
 	p->reason = reason;
-	p->is_total_full = false;
+	p->is_total_full = p->is_retry = false;
 	p->began_ns = clock_monotonic_ns();
 	p->end_realtime_ns = clock_realtime_ns();
 	if (tally_close_interval(d->tally, p->end_realtime_ns / NS_PER_USEC) == TALLY_E_BUSY)

@@ -60,6 +60,7 @@ struct publication {
 	enum publication_reason reason;
 	bool is_wanted_again;		/* asked for while one was in work … */
 	enum publication_reason wanted; /* … for that reason, the most pressing */
+	bool is_retry;			/* of what failed; wanted again: what came since */
 	bool is_owed; /* closed or total has counts that should have been published, and were not */
 	bool is_total_full;   /* total is published to make room */
 	enum tally_part part; /* what is published */

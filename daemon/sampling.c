@@ -312,8 +312,7 @@ void sampling_look(struct daemon *d)
 	struct problem problem = { "" };
 
 	follow_online(d, now_ns);
-	/* one that is told to stop, as we are, is not missed */
-	if (!d->has_opener_failed && !d->is_stopping && d->host->calls->has_failed &&
+	if (!d->has_opener_failed && d->host->calls->has_failed &&
 	    d->host->calls->has_failed(d->host->context, &problem)) {
 		d->has_opener_failed = true;
 		log_event(d->log, LOG_OPENER_GONE, LOG_TEXT("reason", problem.text));
