@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon on a machine of two CPUs made of memory, whose load and presence the test says. The
+ * loop does not turn: the test looks in its place.
+ */
+#include "service/daemon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "collect/virtual_cpus.h"
+#include "service/clock.h"
+#include "service/host.h"
+#include "service/log.h"
+#include "service/options.h"
+
+#define N_CPUS 2u
+#define TEXT_IP 0xffffffff81000000ull
+#define PERIOD 500009u
+
+struct fixture {
+	struct daemon_options options;
+	struct log log;
+	struct host host;
+	struct host_event description;
+	struct sampler_event event;
+	struct virtual_cpus *cpus;
+	int read_online_error;
+	struct daemon *daemon;
+	int log_fd;
+};
+
+static uint64_t now_ns(void *context)
+{
+	(void)context;
+	return clock_monotonic_ns();
+}
+
+static int read_online(void *context, struct cpus *ret_online)
+{
+	struct fixture *f = context;
+
+	if (f->read_online_error)
+		return f->read_online_error;
+	*ret_online = virtual_cpus_online(f->cpus);
+	return 0;
+}
+
+static ssize_t read_stat(void *context, char *text, size_t size)
+{
+	uint64_t ticks = clock_boottime_ns() / (NS_PER_S / 100);
+
+	(void)context;
+	return snprintf(text, size,
+			"cpu %" PRIu64 " 0 0 0 0 0 0 0 0 0\ncpu0 %" PRIu64 " 0 0 0 0 0 0 0 0 0\n"
+			"cpu1 %" PRIu64 " 0 0 0 0 0 0 0 0 0\n",
+			2 * ticks, ticks, ticks);
+}
+
+static const struct host_calls calls = { .read_online = read_online, .read_stat = read_stat };
+
+static void make_host(struct fixture *f)
+{
+	struct perf_event_attr attr = virtual_cpus_attr(PERIOD);
+	const struct virtual_cpus_config config = {
+		.n_cpus = N_CPUS, .attrs = &attr, .n_events = 1, .now_ns = now_ns
+	};
+
+	assert_int_equal(virtual_cpus_new(&config, &f->cpus), 0);
+	f->event = (struct sampler_event){ .form = { .attr = attr },
+					   .cpus = virtual_cpus_online(f->cpus),
+					   .mode = EVENT_MODE_BRANCH,
+					   .n_depth = 32 };
+	f->host = (struct host){
+		.calls = &calls,
+		.context = f,
+		.source = virtual_cpus_source(f->cpus),
+		.events = &f->event,
+		.descriptions = &f->description,
+		.n_events = 1,
+		.source_name = "test",
+		.mode = EVENT_MODE_BRANCH,
+		.is_paced = true,
+		.facts = { .has_ipc_lock = true,
+			   .n_fds_limit = UINT64_MAX,
+			   .memlock_bytes = UINT64_MAX,
+			   .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+			   .n_online = N_CPUS },
+		.possible = virtual_cpus_online(f->cpus),
+		.wanted = virtual_cpus_online(f->cpus),
+		.identity = { .build_id = { .n_bytes = 20, .bytes = "test" } },
+		.text = { TEXT_IP, TEXT_IP, TEXT_IP + 0x100000 },
+	};
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct log_config config = { .level = LOG_LEVEL_ERROR };
+
+	assert_non_null(f);
+	options_set_defaults(&f->options);
+	/* always open, from the first look on */
+	f->options.gate_open = f->options.gate_close = 0;
+	strcpy(f->options.directory, "/tmp/autofdod-daemon.XXXXXX");
+	assert_non_null(mkdtemp(f->options.directory));
+	f->log_fd = config.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	log_init(&f->log, &config);
+	make_host(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	daemon_free(f->daemon);
+	virtual_cpus_free(f->cpus);
+	(void)rmdir(f->options.directory);
+	close(f->log_fd);
+	free(f);
+	return 0;
+}
+
+static void start(struct fixture *f)
+{
+	struct problem problem = { "" };
+
+	assert_int_equal(daemon_new(&f->options, &f->log, &f->host, &f->daemon, &problem), 0);
+	assert_int_equal(sampling_start(f->daemon, &problem), 0);
+	assert_true(sampler_is_enabled(f->daemon->sampler));
+}
+
+static void wait_ms(unsigned int ms)
+{
+	usleep(1000 * ms);
+}
+
+/* Before the fix what was not there yet was closed as descriptor 0. */
+static void test_daemon_bad_options_close_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct problem problem = { "" };
+	int saved = dup(STDIN_FILENO);
+
+	assert_true(dup2(f->log_fd, STDIN_FILENO) == STDIN_FILENO);
+	f->options.gate_window_ns = 1;
+	assert_int_equal(daemon_new(&f->options, &f->log, &f->host, &f->daemon, &problem), -EINVAL);
+	assert_true(problem.text[0] != '\0');
+	assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+	if (saved >= 0) {
+		(void)dup2(saved, STDIN_FILENO);
+		close(saved);
+	}
+}
+
+/* Before the fix the whole time since they were enabled was that of the CPUs of now. */
+static void test_daemon_cpu_goes_and_the_time_enabled_stays(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before_ns, after_ns;
+
+	start(f);
+	wait_ms(50);
+	sampling_look(f->daemon);
+	before_ns = sampling_enabled_ns(f->daemon, clock_monotonic_ns());
+	virtual_cpus_set_online(f->cpus, 1, false);
+	sampling_look(f->daemon);
+	after_ns = sampling_enabled_ns(f->daemon, clock_monotonic_ns());
+	assert_true(before_ns >= 2 * 50 * NS_PER_MS);
+	assert_true(after_ns >= before_ns);
+	virtual_cpus_set_online(f->cpus, 1, true);
+	sampling_look(f->daemon);
+	assert_true(sampling_enabled_ns(f->daemon, clock_monotonic_ns()) - after_ns <
+		    50 * NS_PER_MS);
+}
+
+/* All CPUs gone is a time without any to be sampled, and no end. */
+static void test_daemon_without_cpus_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	virtual_cpus_set_online(f->cpus, 0, false);
+	virtual_cpus_set_online(f->cpus, 1, false);
+	for (int i = 0; i < 3; i++) {
+		wait_ms(20);
+		sampling_look(f->daemon);
+	}
+	assert_string_equal(sampling_state(f->daemon), "waiting");
+	virtual_cpus_set_online(f->cpus, 0, true);
+	sampling_look(f->daemon);
+	assert_string_equal(sampling_state(f->daemon), "sampling");
+}
+
+/* Whoever cannot read which CPUs are online goes on with those that were. */
+static void test_daemon_online_unreadable_goes_on(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	f->read_online_error = -EIO;
+	sampling_look(f->daemon);
+	assert_int_equal(cpus_count(sampler_open_cpus(f->daemon->sampler)), N_CPUS);
+	assert_string_equal(sampling_state(f->daemon), "sampling");
+}
+
+/* Before the fix only the time until the gate closed was noted, as long as it stayed closed. */
+static void test_daemon_interval_notes_what_was_not_sampled(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_sums sums;
+
+	start(f);
+	sampling_stop(f->daemon);
+	f->daemon->paused_ns = 7;
+	publication_start(f->daemon, PUBLICATION_INTERVAL);
+	sums = tally_sums(f->daemon->tally, TALLY_LIVE);
+	assert_int_equal(sums.paused_ns, 7);
+	/* nothing was counted, nothing is published */
+	assert_true(publication_is_idle(&f->daemon->publication));
+	assert_int_equal(f->daemon->publication.n_skipped, 1);
+}
+
+/* Nothing runs on its own once it is told to stop, not even where a look comes in between. */
+static void test_daemon_stopping_does_not_sample_again(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	f->daemon->is_stopping = true;
+	sampling_stop(f->daemon);
+	sampling_look(f->daemon);
+	assert_false(sampler_is_enabled(f->daemon->sampler));
+	f->daemon->is_stopping = false;
+	f->daemon->has_played = true;
+	sampling_look(f->daemon);
+	assert_false(sampler_is_enabled(f->daemon->sampler));
+}
+
+int main(void)
+{
+#define DAEMON_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		DAEMON_TEST(test_daemon_bad_options_close_nothing),
+		DAEMON_TEST(test_daemon_cpu_goes_and_the_time_enabled_stays),
+		DAEMON_TEST(test_daemon_without_cpus_waits),
+		DAEMON_TEST(test_daemon_online_unreadable_goes_on),
+		DAEMON_TEST(test_daemon_interval_notes_what_was_not_sampled),
+		DAEMON_TEST(test_daemon_stopping_does_not_sample_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
