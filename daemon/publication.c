@@ -145,6 +145,15 @@ static double lost_share(const struct tally_sums *sums)
 	return (double)result.n_lost / (double)result.n_taken;
 }
 
+/* It made way for a more pressing one: that is no failure. */
+static void give_way(struct daemon *d)
+{
+	d->publication.is_owed = true;
+	release(d);
+	end_children(&d->publication);
+	go_on(d, PUBLICATION_CLEARING);
+}
+
 static void on_worker_ended(struct daemon *d)
 {
 	struct publication *p = &d->publication;
@@ -160,6 +169,8 @@ static void on_worker_ended(struct daemon *d)
 	p->last.worker_rss_bytes = p->end.rss_bytes_max;
 	if (r < 0) {
 		fail(d, "worker", &problem);
+	} else if (p->end.outcome == WORKER_STOPPED) {
+		give_way(d);
 	} else if (p->end.outcome != WORKER_DONE) {
 		log_event(d->log, LOG_WORKER_FAILED,
 			  LOG_TEXT("outcome", worker_outcome_name(p->end.outcome)),
@@ -209,6 +220,14 @@ static int watch_child(struct daemon *d, struct worker *child, sd_event_source *
 	return r < 0 ? r : 0;
 }
 
+/* Does somebody wait for it, or for what comes after it? */
+static bool is_urgent(const struct publication *p)
+{
+	bool is_waited_for = p->is_wanted_again && p->wanted != PUBLICATION_INTERVAL;
+
+	return is_waited_for || p->reason == PUBLICATION_DEMAND || p->reason == PUBLICATION_END;
+}
+
 static int start_worker(struct daemon *d, struct problem *problem)
 {
 	struct publication *p = &d->publication;
@@ -218,9 +237,10 @@ static int start_worker(struct daemon *d, struct problem *problem)
 		.result_bytes = RESULT_BYTES_MAX,
 		.cpu_s_max = (unsigned int)(d->options->worker_deadline_ns / NS_PER_S) + 1,
 		.keep_fds = keep,
-		.is_urgent = p->reason == PUBLICATION_DEMAND || p->reason == PUBLICATION_END,
+		.is_urgent = is_urgent(p),
 	};
 
+	p->is_urgent = config.is_urgent;
 	tally_hold(d->tally);
 	p->is_held = true;
 	p->sums = tally_sums(d->tally, p->part);
@@ -472,6 +492,9 @@ void publication_start(struct daemon *d, enum publication_reason reason)
 	if (p->state != PUBLICATION_IDLE) {
 		if (reason != PUBLICATION_FULL)
 			want_again(p, reason);
+		/* with its priority it could take until its deadline on a busy machine */
+		if (d->is_stopping && p->state == PUBLICATION_WORKING && p->worker && !p->is_urgent)
+			worker_kill(p->worker, WORKER_STOPPED);
 		return;
 	}
 	/* with a closed gate, too: how long it was closed belongs to this interval */

@@ -11,7 +11,8 @@
  * nothing else, and the writer, which waits for the disk.
  *
  * A step that fails ends the chain with a log line; counts stay where they are, and the next
- * interval tries again.
+ * interval tries again. At the end of all there is no next interval: that is tried for itself,
+ * whatever happened to one that was in work by then.
  */
 
 #include <stdbool.h>
@@ -70,6 +71,7 @@ struct publication {
 	struct vmlinux_search search;
 	bool has_searched, was_found; /* so that it is said once */
 	struct worker *worker;	      /* owned */
+	bool is_urgent;		      /* the worker has the daemon's own priority */
 	struct worker_end end;	      /* of the worker: the bytes to be written */
 	struct worker *writer;	      /* owned */
 	sd_event_source *work_source, *worker_source, *writer_source, *deadline_source;

@@ -29,13 +29,22 @@ static double lost_share(const struct sampler_figures *f)
 	return n_taken ? (double)f->n_lost / (double)n_taken : 0;
 }
 
+static unsigned int n_online(const struct sampler_figures *f)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < N_SAMPLER_STATES; i++)
+		n += i == SAMPLER_OFFLINE ? 0 : f->n_cpus[i];
+	return n;
+}
+
 void status_line(struct daemon *d, char *line, size_t size)
 {
 	struct sampler_figures f;
 
 	sampler_figures(d->sampler, &f);
 	snprintf(line, size, "%s, %u of %u CPUs, %llu samples, %.2f%% lost", sampling_state(d),
-		 cpus_count(sampler_open_cpus(d->sampler)), d->host->facts.n_online,
+		 cpus_count(sampler_open_cpus(d->sampler)), n_online(&f),
 		 (unsigned long long)f.n_samples, 100 * lost_share(&f));
 }
 

@@ -169,6 +169,7 @@ static void test_daemon_cpu_goes_and_the_time_enabled_stays(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t before_ns, after_ns;
+	char line[300];
 
 	start(f);
 	wait_ms(50);
@@ -176,6 +177,8 @@ static void test_daemon_cpu_goes_and_the_time_enabled_stays(void **state)
 	before_ns = sampling_enabled_ns(f->daemon, clock_monotonic_ns());
 	virtual_cpus_set_online(f->cpus, 1, false);
 	sampling_look(f->daemon);
+	status_line(f->daemon, line, sizeof(line));
+	assert_non_null(strstr(line, ", 1 of 1 CPUs, "));
 	after_ns = sampling_enabled_ns(f->daemon, clock_monotonic_ns());
 	assert_true(before_ns >= 2 * 50 * NS_PER_MS);
 	assert_true(after_ns >= before_ns);
