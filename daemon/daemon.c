@@ -441,8 +441,9 @@ int daemon_run(struct daemon *d)
 	int r = sampling_start(d, &problem);
 
 	if (r < 0) {
-		log_event(d->log, LOG_SAMPLING_UNAVAILABLE, LOG_TEXT("reason", problem.text));
-		return SERVICE_UNAVAILABLE;
+		log_event(d->log, r == -ENODEV ? LOG_SAMPLING_UNAVAILABLE : LOG_START_FAILED,
+			  LOG_TEXT("reason", problem.text));
+		return r == -ENODEV ? SERVICE_UNAVAILABLE : SERVICE_FAILED;
 	}
 	arm_interval(d);
 	if (d->options->status[0])

@@ -128,6 +128,7 @@ must_check int counting_new(struct daemon *daemon, struct problem *problem);
 
 /* sampling.c: events follow what is online and what the pace says */
 must_check int sampling_new(struct daemon *daemon, struct problem *problem);
+/* -ENODEV: no event could be opened, and none ever will be; -errno; with a sentence. */
 must_check int sampling_start(struct daemon *daemon, struct problem *problem);
 void sampling_look(struct daemon *daemon);  /* online CPUs, pace */
 bool sampling_sweep(struct daemon *daemon); /* true: there is more */

@@ -328,7 +328,12 @@ void sampling_look(struct daemon *d)
 int sampling_start(struct daemon *d, struct problem *problem)
 {
 	struct sampler_figures f;
+	struct cpus online;
+	int r = d->host->calls->read_online(d->host->context, &online);
 
+	/* later it is enough to go on with those that were */
+	if (r < 0)
+		return problem_set(problem, r, "which CPUs are online: %s", strerror(-r));
 	if (d->has_pace) {
 		set_period(d, &d->pace.decision, clock_monotonic_ns());
 		d->intake.weight = d->pace.decision.weight;

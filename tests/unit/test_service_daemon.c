@@ -22,6 +22,7 @@
 #include "service/host.h"
 #include "service/log.h"
 #include "service/options.h"
+#include "service/service.h"
 
 #define N_CPUS 2u
 #define TEXT_IP 0xffffffff81000000ull
@@ -218,6 +219,24 @@ static void test_daemon_online_unreadable_goes_on(void **state)
 	assert_string_equal(sampling_state(f->daemon), "sampling");
 }
 
+/* … but for a start it is a failure that a restart may cure: before the fix it was none. */
+static void test_daemon_online_unreadable_at_the_start_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct problem problem = { "" };
+
+	f->read_online_error = -EIO;
+	assert_int_equal(daemon_new(&f->options, &f->log, &f->host, &f->daemon, &problem), 0);
+	assert_int_equal(daemon_run(f->daemon), SERVICE_FAILED);
+	daemon_free(f->daemon);
+	f->daemon = NULL;
+	f->read_online_error = 0;
+	virtual_cpus_set_online(f->cpus, 0, false);
+	virtual_cpus_set_online(f->cpus, 1, false);
+	assert_int_equal(daemon_new(&f->options, &f->log, &f->host, &f->daemon, &problem), 0);
+	assert_int_equal(daemon_run(f->daemon), SERVICE_UNAVAILABLE);
+}
+
 /* Before the fix only the time until the gate closed was noted, as long as it stayed closed. */
 static void test_daemon_interval_notes_what_was_not_sampled(void **state)
 {
@@ -259,6 +278,7 @@ int main(void)
 		DAEMON_TEST(test_daemon_cpu_goes_and_the_time_enabled_stays),
 		DAEMON_TEST(test_daemon_without_cpus_waits),
 		DAEMON_TEST(test_daemon_online_unreadable_goes_on),
+		DAEMON_TEST(test_daemon_online_unreadable_at_the_start_is_told),
 		DAEMON_TEST(test_daemon_interval_notes_what_was_not_sampled),
 		DAEMON_TEST(test_daemon_stopping_does_not_sample_again),
 	};
