@@ -342,8 +342,6 @@ int daemon_new(const struct daemon_options *options, struct log *log, struct hos
 	d->options = options;
 	d->log = log;
 	d->host = host;
-	/* what is not there yet is freed all the same */
-	d->publication.search.fd = -1;
 	d->start_ns = clock_monotonic_ns();
 	d->start_realtime_ns = clock_realtime_ns();
 	r = make_loop(d);

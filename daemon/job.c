@@ -8,6 +8,8 @@
 #include "job.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/buf.h"
 #include "kernel/map.h"
@@ -57,32 +59,54 @@ static uint64_t base_vaddr(const struct job *job, const struct image *image)
 	return image->preferred_base;
 }
 
-static int open_symbols(const struct job *job, struct symbols **ret_symbols,
-			struct problem *problem)
+static int open_symbols(int fd, struct symbols **ret_symbols, struct problem *problem)
 {
 	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
 	struct image *image;
-	int r = image_open(job->vmlinux_fd, &limits, &image, problem);
+	int r = image_open(fd, &limits, &image, problem);
 
 	return r == 0 ? symbols_new(image, ret_symbols, problem) : r;
 }
 
-static int symbolize(const struct job *job, const struct counters *counters, struct worker_out *out,
-		     struct profile_facts *facts, struct problem *problem)
+/*
+ * NULL: there is no vmlinux, or none that is good for anything; said->why says so. That is no
+ * failure: counts are published all the same, and are worth as much when one turns up.
+ */
+static struct symbols *find_symbols(const struct job *job, struct job_vmlinux *said)
 {
-	cleanup(symbols_cleanup) struct symbols *symbols = NULL;
+	cleanup(close_cleanup) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct vmlinux_search search;
+	struct symbols *symbols = NULL;
+	struct problem why = { "" };
+
+	vmlinux_find(root_fd, &job->vmlinux, &search);
+	if (search.fd < 0) {
+		vmlinux_explain(&search, job->vmlinux.build_id, &why);
+		snprintf(said->why, sizeof(said->why), "%s", why.text);
+		return NULL;
+	}
+	if (open_symbols(search.fd, &symbols, &why) < 0)
+		snprintf(said->why, sizeof(said->why), "%.200s: %.190s", vmlinux_path(&search),
+			 why.text[0] ? why.text : "cannot be read");
+	else
+		snprintf(said->path, sizeof(said->path), "%s", vmlinux_path(&search));
+	vmlinux_search_deinit(&search);
+	return symbols;
+}
+
+static int symbolize(const struct job *job, struct symbols *symbols,
+		     const struct counters *counters, struct worker_out *out,
+		     struct profile_facts *facts)
+{
 	struct branch_counts counts = { 0 };
 	struct produce_input input = {
 		PRODUCE_INPUT_DEFAULT,
 		.counts = &counts,
 		.is_ip_only = job->is_ip_only,
 	};
-	int r = open_symbols(job, &symbols, problem);
+	uint64_t window_vaddr = base_vaddr(job, symbols->image) - MAP_WINDOW_BELOW_BYTES;
+	int r = counters_snapshot(counters, window_vaddr, &counts);
 
-	if (r == 0)
-		r = counters_snapshot(counters,
-				      base_vaddr(job, symbols->image) - MAP_WINDOW_BELOW_BYTES,
-				      &counts);
 	if (r == 0) {
 		input.symbols = symbols;
 		input.lost_share = job->lost_share;
@@ -92,7 +116,7 @@ static int symbolize(const struct job *job, const struct counters *counters, str
 	return r;
 }
 
-static int dump_only(const struct counters *counters, struct worker_out *out,
+static int dump_only(const struct counters *counters, const char *why, struct worker_out *out,
 		     struct profile_facts *facts)
 {
 	struct branch_counts counts = { 0 };
@@ -107,7 +131,7 @@ static int dump_only(const struct counters *counters, struct worker_out *out,
 		r = worker_out_put(out, JOB_DUMP, buf.data, buf.n_bytes);
 	facts->n_branches = counts.n_branches;
 	facts->n_ranges = counts.n_ranges;
-	strcpy(facts->reason, "no vmlinux of the running kernel's build id was found");
+	snprintf(facts->reason, sizeof(facts->reason), "%.*s", (int)sizeof(facts->reason) - 1, why);
 	buf_deinit(&buf);
 	branch_counts_deinit(&counts);
 	return r;
@@ -117,15 +141,31 @@ int job_run(void *context, struct worker_out *out, struct problem *problem)
 {
 	const struct job *job = context;
 	struct profile_facts facts = PROFILE_FACTS_INIT;
+	struct job_vmlinux vmlinux = { 0 };
+	cleanup(symbols_cleanup) struct symbols *symbols = NULL;
 	cleanup(counters_cleanup) struct counters *counters = NULL;
 	int r = tally_view_open(&job->view, &counters, problem);
 
 	if (r != 0)
 		return r;
 	facts.is_ip_only = job->is_ip_only;
-	if (job->vmlinux_fd >= 0)
-		r = symbolize(job, counters, out, &facts, problem);
-	else
-		r = dump_only(counters, out, &facts);
+	symbols = find_symbols(job, &vmlinux);
+	r = symbols ? symbolize(job, symbols, counters, out, &facts)
+		    : dump_only(counters, vmlinux.why, out, &facts);
+	if (r == 0)
+		r = worker_out_put(out, JOB_VMLINUX, &vmlinux, sizeof(vmlinux));
 	return r == 0 ? worker_out_put(out, JOB_FACTS, &facts, sizeof(facts)) : r;
+}
+
+int job_read_vmlinux(const struct worker_result *result, struct job_vmlinux *ret_vmlinux,
+		     struct problem *problem)
+{
+	const struct worker_section *section = worker_result_find(result, JOB_VMLINUX);
+
+	if (!section || section->n_bytes != sizeof(*ret_vmlinux))
+		return problem_set(problem, -EBADMSG, "worker: does not say which vmlinux it used");
+	memcpy(ret_vmlinux, section->bytes, sizeof(*ret_vmlinux));
+	ret_vmlinux->path[sizeof(ret_vmlinux->path) - 1] = '\0';
+	ret_vmlinux->why[sizeof(ret_vmlinux->why) - 1] = '\0';
+	return 0;
 }

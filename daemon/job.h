@@ -2,13 +2,16 @@
 #pragma once
 
 /*
- * What the worker does: a part of the tally and a vmlinux in, a profile, a dump and the facts about
- * them out. Runs in the worker's process, without rights.
+ * What the worker does: a part of the tally in, a profile, a dump and the facts about them out. It
+ * looks for the vmlinux itself, as a disk may be slow. Runs in the worker's process, without
+ * rights.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 #include "aggregate/tally.h"
+#include "base/macros.h"
+#include "kernel/vmlinux.h"
 #include "process/worker.h"
 
 /* Sections of the result. */
@@ -16,11 +19,18 @@ enum job_section {
 	JOB_FACTS = 1, /* struct profile_facts; always */
 	JOB_PROFILE,   /* extbinary; with a vmlinux only */
 	JOB_DUMP,      /* unsymbolized counts; always */
+	JOB_VMLINUX,   /* struct job_vmlinux; always */
+};
+
+/* Which vmlinux it was, or why there is no profile. Plain data, text NUL-terminated. */
+struct job_vmlinux {
+	char path[VMLINUX_PATH_SIZE]; /* empty: none */
+	char why[400];		      /* empty if one was used */
 };
 
 struct job {
 	struct tally_view view;
-	int vmlinux_fd; /* -1: none */
+	struct vmlinux_query vmlinux; /* what it points to is of before the fork */
 	const char *
 		base_symbol; /* whose address offsets count from: "_text"; NULL: the image's base */
 	bool is_ip_only;
@@ -29,3 +39,6 @@ struct job {
 
 /* A worker_job; context is a struct job. */
 int job_run(void *context, struct worker_out *out, struct problem *problem);
+/* In the daemon: that section of a result. 0; -EBADMSG and a sentence. */
+must_check int job_read_vmlinux(const struct worker_result *result, struct job_vmlinux *ret_vmlinux,
+				struct problem *problem);

@@ -2,7 +2,6 @@
 #include "publication.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include "clock.h"
@@ -83,8 +82,6 @@ static void end_children(struct publication *p)
 	p->worker = p->writer = NULL;
 	worker_end_deinit(&p->end);
 	p->end = (struct worker_end){ 0 };
-	vmlinux_search_deinit(&p->search);
-	p->search.fd = -1;
 }
 
 static void fail(struct daemon *d, const char *what, const struct problem *problem)
@@ -108,30 +105,31 @@ static void fail(struct daemon *d, const char *what, const struct problem *probl
 
 /* working */
 
-static void find_vmlinux(struct daemon *d)
+static struct vmlinux_query vmlinux_query_of(const struct daemon *d)
 {
-	struct publication *p = &d->publication;
-	cleanup(close_cleanup) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const char *configured = d->options->vmlinux;
-	struct vmlinux_query query = {
+
+	return (struct vmlinux_query){
 		.build_id = &d->host->identity.build_id,
 		.release = d->host->identity.release,
 		.configured_path = strcmp(configured, "auto") == 0 ? NULL : configured,
 	};
-	struct problem why = { "" };
-	bool is_found;
+}
 
-	vmlinux_find(root_fd, &query, &p->search);
-	is_found = p->search.fd >= 0;
-	if (p->has_searched && is_found == p->was_found)
-		return;
+/* Once, and when it is another. */
+static void log_vmlinux(struct daemon *d, const struct job_vmlinux *found)
+{
+	struct publication *p = &d->publication;
+	bool is_same = p->has_searched && strcmp(p->vmlinux.path, found->path) == 0;
+
 	p->has_searched = true;
-	p->was_found = is_found;
-	vmlinux_explain(&p->search, query.build_id, &why);
-	if (is_found)
-		log_event(d->log, LOG_VMLINUX_FOUND, LOG_TEXT("path", vmlinux_path(&p->search)));
+	p->vmlinux = *found;
+	if (is_same)
+		return;
+	if (found->path[0])
+		log_event(d->log, LOG_VMLINUX_FOUND, LOG_TEXT("path", found->path));
 	else
-		log_event(d->log, LOG_VMLINUX_MISSING, LOG_TEXT("reason", why.text));
+		log_event(d->log, LOG_VMLINUX_MISSING, LOG_TEXT("reason", found->why));
 }
 
 static double lost_share(const struct tally_sums *sums)
@@ -152,6 +150,22 @@ static void give_way(struct daemon *d)
 	release(d);
 	end_children(&d->publication);
 	go_on(d, PUBLICATION_CLEARING);
+}
+
+static void on_worker_done(struct daemon *d)
+{
+	struct publication *p = &d->publication;
+	struct job_vmlinux vmlinux;
+	struct problem problem = { "" };
+
+	log_event(d->log, LOG_WORKER_FINISHED, LOG_SECONDS("cpu", p->end.cpu_ns),
+		  LOG_U64("bytes", p->end.rss_bytes_max));
+	if (job_read_vmlinux(&p->end.result, &vmlinux, &problem) < 0) {
+		fail(d, "worker", &problem);
+		return;
+	}
+	log_vmlinux(d, &vmlinux);
+	go_on(d, PUBLICATION_WRITING);
 }
 
 static void on_worker_ended(struct daemon *d)
@@ -178,9 +192,7 @@ static void on_worker_ended(struct daemon *d)
 		problem = p->end.reason;
 		fail(d, "worker", &problem);
 	} else {
-		log_event(d->log, LOG_WORKER_FINISHED, LOG_SECONDS("cpu", p->end.cpu_ns),
-			  LOG_U64("bytes", p->end.rss_bytes_max));
-		go_on(d, PUBLICATION_WRITING);
+		on_worker_done(d);
 	}
 }
 
@@ -231,12 +243,11 @@ static bool is_urgent(const struct publication *p)
 static int start_worker(struct daemon *d, struct problem *problem)
 {
 	struct publication *p = &d->publication;
-	int keep[2], r;
+	int r;
 	struct worker_config config = {
 		.memory_bytes = d->options->worker_memory_bytes,
 		.result_bytes = RESULT_BYTES_MAX,
 		.cpu_s_max = (unsigned int)(d->options->worker_deadline_ns / NS_PER_S) + 1,
-		.keep_fds = keep,
 		.is_urgent = is_urgent(p),
 	};
 
@@ -248,14 +259,13 @@ static int start_worker(struct daemon *d, struct problem *problem)
 	p->began_usec = tally_began_usec(d->tally, p->part);
 	p->job = (struct job){
 		.view = tally_view(d->tally, p->part),
-		.vmlinux_fd = p->search.fd,
+		.vmlinux = vmlinux_query_of(d),
 		.base_symbol = d->host->base_symbol,
 		.is_ip_only = d->host->mode == EVENT_MODE_IP,
 		.lost_share = lost_share(&p->sums),
 	};
-	keep[config.n_keep_fds++] = p->job.view.fd;
-	if (p->search.fd >= 0)
-		keep[config.n_keep_fds++] = p->search.fd;
+	config.keep_fds = &p->job.view.fd;
+	config.n_keep_fds = 1;
 	r = worker_start(&config, job_run, &p->job, &p->worker, problem);
 	if (r == 0)
 		r = watch_child(d, p->worker, &p->worker_source, on_worker);
@@ -268,7 +278,6 @@ static void work(struct daemon *d)
 	struct problem problem = { "" };
 	int r;
 
-	find_vmlinux(d);
 	r = start_worker(d, &problem);
 	if (r < 0) {
 		if (!problem.text[0])
@@ -531,7 +540,6 @@ int publication_init(struct daemon *d, struct problem *problem)
 	unsigned int n_left;
 	int r = store_open(&options, &store_calls_kernel, &p->store, &n_left, problem);
 
-	p->search.fd = -1;
 	if (r == STORE_E_BUSY)
 		return -EBUSY;
 	if (r == 0)

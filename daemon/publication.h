@@ -21,7 +21,6 @@
 #include "aggregate/tally.h"
 #include "base/problem.h"
 #include "job.h"
-#include "kernel/vmlinux.h"
 #include "profile/facts.h"
 #include "process/worker.h"
 
@@ -68,12 +67,12 @@ struct publication {
 	bool is_held;
 	struct store *store; /* owned */
 	struct job job;
-	struct vmlinux_search search;
-	bool has_searched, was_found; /* so that it is said once */
-	struct worker *worker;	      /* owned */
-	bool is_urgent;		      /* the worker has the daemon's own priority */
-	struct worker_end end;	      /* of the worker: the bytes to be written */
-	struct worker *writer;	      /* owned */
+	struct job_vmlinux vmlinux; /* of the last worker */
+	bool has_searched;	    /* one has said so */
+	struct worker *worker;	    /* owned */
+	bool is_urgent;		    /* the worker has the daemon's own priority */
+	struct worker_end end;	    /* of the worker: the bytes to be written */
+	struct worker *writer;	    /* owned */
 	sd_event_source *work_source, *worker_source, *writer_source, *deadline_source;
 	uint64_t began_ns;	  /* CLOCK_MONOTONIC, of the chain */
 	uint64_t end_realtime_ns; /* of the interval */

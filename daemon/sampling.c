@@ -298,7 +298,8 @@ static void follow_pace(struct daemon *d, uint64_t now_ns)
 		d->paused_ns += now_ns - d->looked_ns;
 	d->looked_ns = now_ns;
 	p = pace_look(&d->pace, &now);
-	log_pace(d, p);
+	if (!d->is_stopping)
+		log_pace(d, p);
 	if (p->is_period_changed)
 		set_period(d, p, now_ns);
 	d->intake.weight = p->weight;

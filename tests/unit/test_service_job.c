@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <cmocka.h>
+#include "collect/branch.h"
+#include "elf_writer.h"
+#include "profile/facts.h"
+
+#define WINDOW_IP 0xffffffff00000000ull
+#define TEXT_IP (WINDOW_IP + (2ull << 30))
+
+static const struct build_id build_id = { { 0xab, 0xcd }, 20 };
+
+struct fixture {
+	char path[64]; /* of a vmlinux; the test's to write */
+	struct tally *tally;
+	struct job job;
+	struct worker_result result;
+};
+
+static uint8_t classify(void *context, uint32_t from_off, uint32_t to_off)
+{
+	(void)context, (void)from_off, (void)to_off;
+	return FROM_GOOD | TO_GOOD;
+}
+
+static int setup(void **state)
+{
+	static const struct branch_entry entries[] = {
+		{ TEXT_IP + 0x20, TEXT_IP + 0x40, 0 },
+		{ TEXT_IP + 0x08, TEXT_IP + 0x10, 0 },
+	};
+	const struct tally_config config = {
+		.counters = { .n_edge_slots = 64,
+			      .n_range_slots = 64,
+			      .chain = CHAIN_CUT,
+			      .classify = classify },
+	};
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct problem problem = { "" };
+	int fd;
+
+	strcpy(f->path, "/tmp/autofdod-job.XXXXXX");
+	fd = mkstemp(f->path);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(tally_new(&config, &f->tally, &problem), 0);
+	counters_add_stack(tally_live(f->tally), WINDOW_IP, entries, 2, 3);
+	assert_int_equal(tally_close_interval(f->tally, 1), 0);
+	tally_hold(f->tally);
+	f->job = (struct job){
+		.view = tally_view(f->tally, TALLY_CLOSED),
+		.vmlinux = { &build_id, "6.12.0-test", f->path },
+		.lost_share = 0,
+	};
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	unlink(f->path);
+	worker_result_deinit(&f->result);
+	tally_free(f->tally);
+	free(f);
+	return 0;
+}
+
+/* In a child, as a worker does: the tally's own mappings are not inherited. */
+static void run(struct fixture *f)
+{
+	int fd = memfd_create("result", MFD_CLOEXEC);
+	struct problem text = { "" }, problem = { "" };
+	off_t n_bytes;
+	void *memory;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct worker_out out = { .fd = fd,
+					  .n_bytes_max = (1 << 20) - WORKER_RESULT_HEADER_BYTES };
+		int r = job_run(&f->job, &out, &problem);
+
+		_exit(worker_out_finish(&out, r, 0, problem.text) != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	n_bytes = lseek(fd, 0, SEEK_END);
+	memory = mmap(NULL, (size_t)n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	close(fd);
+	assert_int_equal(worker_result_parse(memory, (size_t)n_bytes, &f->result, &text, &problem),
+			 0);
+	f->result.memory = memory;
+	f->result.n_memory_bytes = (size_t)n_bytes;
+	assert_int_equal(f->result.code, 0);
+}
+
+/* The counts are there, relative to the kernel's first byte, and why is said in two places. */
+static void expect_dump_only(struct fixture *f, const char *why)
+{
+	const struct worker_section *section = worker_result_find(&f->result, JOB_DUMP);
+	const struct worker_section *facts_section = worker_result_find(&f->result, JOB_FACTS);
+	struct job_vmlinux vmlinux;
+	struct profile_facts facts;
+	struct problem problem = { "" };
+
+	assert_null(worker_result_find(&f->result, JOB_PROFILE));
+	assert_non_null(section);
+	assert_non_null(memmem(section->bytes, section->n_bytes, "10-20:3\n", 8));
+	assert_non_null(memmem(section->bytes, section->n_bytes, "20->40:3\n", 9));
+	assert_int_equal(job_read_vmlinux(&f->result, &vmlinux, &problem), 0);
+	assert_string_equal(vmlinux.path, "");
+	assert_non_null(strstr(vmlinux.why, why));
+	assert_int_equal(
+		profile_facts_read(facts_section->bytes, facts_section->n_bytes, &facts, &problem),
+		0);
+	assert_false(facts.has_profile);
+	assert_int_equal(facts.n_branches, 2);
+	assert_true(facts.reason[0]);
+}
+
+/* tests */
+
+static void test_job_without_vmlinux_gives_the_counts_and_says_why(void **state)
+{
+	struct fixture *f = *state;
+
+	unlink(f->path);
+	run(f);
+	expect_dump_only(f, "no vmlinux of build id abcd");
+}
+
+/* Of the right build, with all that a search looks for, and of no use. */
+static void test_job_with_useless_vmlinux_gives_the_counts_and_says_why(void **state)
+{
+	struct fixture *f = *state;
+	struct elf_writer w;
+	uint8_t *bytes;
+	size_t n_bytes;
+	FILE *file = fopen(f->path, "w");
+
+	elf_writer_init(&w, EM_X86_64);
+	elf_segment(&w, PT_LOAD, PF_R | PF_X, 0x1000);
+	buf_append(elf_data(&w, elf_section(&w, ".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR,
+					    0x1000)),
+		   "\xc3", 1);
+	elf_build_id(&w, build_id.bytes, 20);
+	buf_append(elf_data(&w, elf_section(&w, ".debug_info", SHT_PROGBITS, 0, 0)), "x", 1);
+	bytes = elf_finish(&w, &n_bytes);
+	elf_writer_deinit(&w);
+	assert_int_equal(fwrite(bytes, 1, n_bytes, file), n_bytes);
+	fclose(file);
+	free(bytes);
+	run(f);
+	expect_dump_only(f, f->path);
+}
+
+static void test_job_result_without_vmlinux_section_is_malformed(void **state)
+{
+	const struct worker_result none = { 0 };
+	struct job_vmlinux vmlinux;
+	struct problem problem = { "" };
+
+	(void)state;
+	assert_int_equal(job_read_vmlinux(&none, &vmlinux, &problem), -EBADMSG);
+	assert_true(problem.text[0]);
+}
+
+/* Text that does not end is ended. */
+static void test_job_text_of_a_worker_ends(void **state)
+{
+	uint8_t bytes[sizeof(struct job_vmlinux)];
+	struct worker_result result = { .sections = { { bytes, sizeof(bytes), JOB_VMLINUX } },
+					.n_sections = 1 };
+	struct job_vmlinux vmlinux;
+	struct problem problem = { "" };
+
+	(void)state;
+	memset(bytes, 'x', sizeof(bytes));
+	assert_int_equal(job_read_vmlinux(&result, &vmlinux, &problem), 0);
+	assert_int_equal(strlen(vmlinux.path), sizeof(vmlinux.path) - 1);
+	assert_int_equal(strlen(vmlinux.why), sizeof(vmlinux.why) - 1);
+	result.sections[0].n_bytes--;
+	assert_int_equal(job_read_vmlinux(&result, &vmlinux, &problem), -EBADMSG);
+}
+
+int main(void)
+{
+#define JOB_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		JOB_TEST(test_job_without_vmlinux_gives_the_counts_and_says_why),
+		JOB_TEST(test_job_with_useless_vmlinux_gives_the_counts_and_says_why),
+		cmocka_unit_test(test_job_result_without_vmlinux_section_is_malformed),
+		cmocka_unit_test(test_job_text_of_a_worker_ends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
