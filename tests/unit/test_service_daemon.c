@@ -99,7 +99,7 @@ static void make_host(struct fixture *f)
 		.possible = virtual_cpus_online(f->cpus),
 		.wanted = virtual_cpus_online(f->cpus),
 		.identity = { .build_id = { .n_bytes = 20, .bytes = "test" } },
-		.text = { TEXT_IP, TEXT_IP, TEXT_IP + 0x100000 },
+		.text = { .text_ip = TEXT_IP, .stext_ip = TEXT_IP, .etext_ip = TEXT_IP + 0x100000 },
 	};
 }
 
