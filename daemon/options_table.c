@@ -81,7 +81,9 @@ static void show_source(const void *field, struct buf *text)
 		buf_str(text, "auto");
 		return;
 	}
-	buf_printf(text, "recording:%s,rate=", source->path);
+	buf_str(text, "recording:");
+	buf_str(text, source->path);
+	buf_str(text, ",rate=");
 	if (source->samples_per_s)
 		buf_decimal(text, source->samples_per_s);
 	else
