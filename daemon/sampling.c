@@ -194,7 +194,7 @@ bool sampling_sweep(struct daemon *d)
 /* A sample of 32 branches with its header, rounded up. */
 #define SAMPLE_BYTES 832u
 /* A CPU may be so much busier than the mean. */
-#define SKEW 5u
+#define SKEW 2u
 
 /*
  * Sweeping all rings by one timer is cheaper than being woken by each of them, which is also an
