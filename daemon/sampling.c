@@ -193,7 +193,10 @@ bool sampling_sweep(struct daemon *d)
 
 /* A sample of 32 branches with its header, rounded up. */
 #define SAMPLE_BYTES 832u
-/* A CPU may be so much busier than the mean. */
+/*
+ * A CPU may be so much busier than the mean. Each sweep costs cold memory for each ring: with 5,
+ * 256 rings at 100 samples/s took 3.2 % of a core, with 2 they take 2.3 % (tools/bench-daemon).
+ */
 #define SKEW 2u
 
 /*
