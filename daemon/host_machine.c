@@ -325,7 +325,7 @@ static void log_chosen(struct host_machine *m, size_t i, const struct open_form 
 
 	open_words_given_up(form->given_up, given_up, sizeof(given_up));
 	log_event(m->log, LOG_EVENT_CHOSEN, LOG_TEXT("pmu", m->pmus[i] ? m->pmus[i]->name : "none"),
-		  LOG_TEXT("event", m->events[i].name),
+		  LOG_TEXT("pmu-event", m->events[i].name),
 		  LOG_TEXT("origin", event_origin_name(m->events[i].origin)),
 		  LOG_U64("period", form->attr.sample_period),
 		  LOG_TEXT("given-up", given_up[0] ? given_up : NULL));

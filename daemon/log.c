@@ -16,11 +16,17 @@ struct event_row {
 	const char *name;
 	enum log_level level;
 	uint32_t n_lines; /* in FOLD_NS, before folding */
+	const char *keys;
+	const char *message_id;
 };
 
 static const struct event_row rows[LOG_N_EVENTS] = {
-#define EVENT_ROW(id, name_, level_, n_lines_)                                                     \
-	[LOG_##id] = { .name = (name_), .level = LOG_LEVEL_##level_, .n_lines = (n_lines_) },
+#define EVENT_ROW(id, name_, level_, n_lines_, keys_, message_id_)                                 \
+	[LOG_##id] = { .name = (name_),                                                            \
+		       .level = LOG_LEVEL_##level_,                                                \
+		       .n_lines = (n_lines_),                                                      \
+		       .keys = (keys_),                                                            \
+		       .message_id = (message_id_) },
 	LOG_EVENTS(EVENT_ROW)
 #undef EVENT_ROW
 };
@@ -69,6 +75,16 @@ const char *log_event_name(enum log_event event)
 enum log_level log_event_level(enum log_event event)
 {
 	return rows[event].level;
+}
+
+const char *log_event_keys(enum log_event event)
+{
+	return rows[event].keys;
+}
+
+const char *log_event_message_id(enum log_event event)
+{
+	return rows[event].message_id;
 }
 
 /* lines */
@@ -271,7 +287,7 @@ void log_flush(struct log *log)
 		if (fold->n_folded == 0)
 			continue;
 		start_line(log, &line, LOG_LINES_FOLDED);
-		add_format(&line, " event=%s", rows[i].name);
+		add_format(&line, " folded-event=%s", rows[i].name);
 		write_line(log, &line, fold->n_folded);
 		fold->n_folded = 0;
 	}

@@ -127,7 +127,7 @@ static void log_vmlinux(struct daemon *d, const struct job_vmlinux *found)
 	if (is_same)
 		return;
 	if (found->path[0])
-		log_event(d->log, LOG_VMLINUX_FOUND, LOG_TEXT("path", found->path));
+		log_event(d->log, LOG_VMLINUX_FOUND, LOG_TEXT("file", found->path));
 	else
 		log_event(d->log, LOG_VMLINUX_MISSING, LOG_TEXT("reason", found->why));
 }
@@ -158,8 +158,8 @@ static void on_worker_done(struct daemon *d)
 	struct job_vmlinux vmlinux;
 	struct problem problem = { "" };
 
-	log_event(d->log, LOG_WORKER_FINISHED, LOG_SECONDS("cpu", p->end.cpu_ns),
-		  LOG_U64("bytes", p->end.rss_bytes_max));
+	log_event(d->log, LOG_WORKER_FINISHED, LOG_SECONDS("cpu-time", p->end.cpu_ns),
+		  LOG_U64("memory-bytes", p->end.rss_bytes_max));
 	if (job_read_vmlinux(&p->end.result, &vmlinux, &problem) < 0) {
 		fail(d, "worker", &problem);
 		return;
@@ -353,9 +353,9 @@ static void on_written(struct daemon *d, const struct edition_written *written)
 	p->n_published++;
 	log_published(d);
 	if (written->n_removed)
-		log_event(d->log, LOG_PROFILE_REMOVED, LOG_U64("n", written->n_removed));
+		log_event(d->log, LOG_PROFILE_REMOVED, LOG_U64("files", written->n_removed));
 	if (written->n_late)
-		log_event(d->log, LOG_PUBLISH_INCOMPLETE, LOG_U64("n", written->n_late),
+		log_event(d->log, LOG_PUBLISH_INCOMPLETE, LOG_U64("files", written->n_late),
 			  LOG_TEXT("reason", written->late.text));
 	if (p->is_total_full || p->part == TALLY_CLOSED)
 		tally_discard(d->tally, p->part);

@@ -104,16 +104,16 @@ static void log_change(struct daemon *d, const struct sampler_change *change)
 
 	sampler_figures(d->sampler, &f);
 	if (change->n_closed)
-		log_event(d->log, LOG_CPU_OFFLINE, LOG_U64("n", change->n_closed),
-			  LOG_U64("first", cpus_next(&change->closed, 0)));
+		log_event(d->log, LOG_CPU_OFFLINE, LOG_U64("cpus", change->n_closed),
+			  LOG_U64("cpu", cpus_next(&change->closed, 0)));
 	if (change->n_opened && d->is_ready)
-		log_event(d->log, LOG_CPU_ONLINE, LOG_U64("n", change->n_opened),
-			  LOG_U64("first", cpus_next(&change->opened, 0)));
+		log_event(d->log, LOG_CPU_ONLINE, LOG_U64("cpus", change->n_opened),
+			  LOG_U64("cpu", cpus_next(&change->opened, 0)));
 	if (change->n_failed && f.problem)
-		log_event(d->log, LOG_CPU_REFUSED, LOG_U64("n", f.n_problems),
+		log_event(d->log, LOG_CPU_REFUSED, LOG_U64("cpus", f.n_problems),
 			  LOG_U64("cpu", f.problem_cpu), LOG_TEXT("reason", f.problem->text));
 	if (change->n_opened && f.n_rings_shrunk)
-		log_event(d->log, LOG_RING_SHRUNK, LOG_U64("n", f.n_rings_shrunk),
+		log_event(d->log, LOG_RING_SHRUNK, LOG_U64("rings", f.n_rings_shrunk),
 			  LOG_U64("pages", f.n_ring_pages_smallest));
 }
 
@@ -408,11 +408,12 @@ static void log_trouble(struct daemon *d)
 
 	sampler_figures(d->sampler, &f);
 	if (f.n_lost > before->n_lost)
-		log_event(d->log, LOG_SAMPLES_LOST, LOG_U64("n", f.n_lost - before->n_lost),
+		log_event(d->log, LOG_SAMPLES_LOST, LOG_U64("lost", f.n_lost - before->n_lost),
 			  LOG_U64("taken",
 				  f.n_samples - before->n_samples + f.n_lost - before->n_lost));
 	if (f.n_throttles > before->n_throttles)
-		log_event(d->log, LOG_THROTTLED, LOG_U64("n", f.n_throttles - before->n_throttles));
+		log_event(d->log, LOG_THROTTLED,
+			  LOG_U64("throttles", f.n_throttles - before->n_throttles));
 	if ((double)(f.time_running_ns - before->time_running_ns) <
 	    RUNNING_SHARE_MIN * (double)(f.time_enabled_ns - before->time_enabled_ns))
 		log_event(d->log, LOG_MULTIPLEXED,

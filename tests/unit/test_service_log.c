@@ -216,8 +216,8 @@ static void test_log_flush_says_what_was_folded_once(void **state)
 	write_many(f, LOG_THROTTLED, 6);
 	lines(f);
 	log_flush(&f->log);
-	assert_string_equal(lines(f), "lines-folded event=samples-lost folded=3\n"
-				      "lines-folded event=throttled folded=1\n");
+	assert_string_equal(lines(f), "lines-folded folded-event=samples-lost folded=3\n"
+				      "lines-folded folded-event=throttled folded=1\n");
 	log_flush(&f->log);
 	assert_string_equal(lines(f), "");
 }
@@ -294,6 +294,20 @@ static void test_log_journal_is_known_by_its_stream(void **state)
 	assert_false(log_is_journal(f->fds[1], stream));
 }
 
+/* As systemd-id128(1) makes them, and no two the same. */
+static void test_log_events_have_ids_of_their_own(void **state)
+{
+	for (enum log_event i = 0; i < LOG_N_EVENTS; i++) {
+		const char *id = log_event_message_id(i);
+
+		assert_int_equal(strlen(id), 32);
+		assert_int_equal(strspn(id, "0123456789abcdef"), 32);
+		assert_true(id[12] == '4' && strchr("89ab", id[16]));
+		for (enum log_event j = 0; j < i; j++)
+			assert_string_not_equal(id, log_event_message_id(j));
+	}
+}
+
 /* Names are parsed by others: words of lower case with '-', all different. */
 static void test_log_events_have_names_of_their_own(void **state)
 {
@@ -331,6 +345,7 @@ int main(void)
 		test(test_log_nobody_reads_is_said_when_somebody_does),
 		test(test_log_journal_is_known_by_its_stream),
 		test(test_log_events_have_names_of_their_own),
+		test(test_log_events_have_ids_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
