@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <time.h>
 #include "base/buf.h"
+#include "unit.h"
 
 #define REPLY_BYTES_MAX ((size_t)4 << 20)
 #define REPLY_DEPTH_MAX 32
@@ -24,6 +25,9 @@ struct client {
 	const struct ctl *ctl;
 	int fd;
 	struct buf input; /* of replies; what is behind the first is kept */
+	struct unit unit;
+	bool has_sender;
+	uid_t sender; /* of the last bytes, as the kernel noted it */
 };
 
 static uint64_t now_ms(void)
@@ -35,33 +39,6 @@ static uint64_t now_ms(void)
 }
 
 /* connecting */
-
-/*
- * The service manager holds the socket of a service that is stopped, and connecting would start
- * it, which somebody who only asks does not want.
- */
-static bool is_stopped(const struct ctl *ctl)
-{
-	char line[100] = "", socket_line[100] = "";
-	FILE *answer;
-
-	if (ctl->is_socket_given)
-		return false;
-	/* two lines and an empty one between; a unit that is not there is inactive */
-	answer = popen(
-		"exec systemctl show --property=ActiveState autofdod.service "
-		"autofdod.socket 2>/dev/null",
-		"r"); /* NOLINT(bugprone-command-processor): fixed, with the caller's rights */
-	if (!answer)
-		return false;
-	(void)!fgets(line, sizeof(line), answer);
-	while (fgets(socket_line, sizeof(socket_line), answer) && socket_line[0] == '\n')
-		;
-	(void)pclose(answer);
-	return (strcmp(line, "ActiveState=inactive\n") == 0 ||
-		strcmp(line, "ActiveState=failed\n") == 0) &&
-	       strcmp(socket_line, "ActiveState=active\n") == 0;
-}
 
 static int say_no_permission(const char *path)
 {
@@ -140,13 +117,28 @@ static int ask(struct client *client, const char *method, struct json_object *pa
 	return send_call(client, call);
 }
 
+static int say_stopped(const struct unit *unit)
+{
+	if (unit->exit_status != 0)
+		return ctl_fail(CTL_NOT_RUNNING,
+				"not running: autofdod.service failed with exit status %d: see "
+				"journalctl -u autofdod",
+				unit->exit_status);
+	if (unit->has_failed)
+		return ctl_fail(CTL_NOT_RUNNING, "not running: autofdod.service failed: see "
+						 "journalctl -u autofdod");
+	return ctl_fail(CTL_NOT_RUNNING, "not running: autofdod.service is stopped");
+}
+
 static int connect_and_ask(struct client *client, const char *method,
 			   struct json_object *parameters, bool has_more)
 {
 	int r;
 
-	if (is_stopped(client->ctl))
-		r = ctl_fail(CTL_NOT_RUNNING, "not running: autofdod.service is stopped");
+	if (!client->ctl->is_socket_given)
+		unit_ask(client->ctl->timeout_ms, &client->unit);
+	if (client->unit.is_stopped)
+		r = say_stopped(&client->unit);
 	else
 		r = connect_in_time(client->ctl, client->fd);
 	if (r == CTL_OK)
@@ -161,7 +153,9 @@ int client_new(const struct ctl *ctl, const char *method, struct json_object *pa
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
 	struct client *client = fd < 0 ? NULL : calloc(1, sizeof(*client));
 
-	if (!client) {
+	/* SO_PEERCRED would name the one who listens first, which is the service manager */
+	if (!client || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)) < 0) {
+		free(client);
 		json_object_put(parameters);
 		(void)ctl_fail(CTL_REFUSED, "cannot make a socket: %s", strerror(errno));
 		close_cleanup(&fd);
@@ -252,17 +246,44 @@ static int wait_for_input(struct client *client, uint64_t end_ms)
 	}
 	if (n > 0)
 		return CTL_OK;
+	if (client->unit.is_starting)
+		return ctl_fail(CTL_NO_ANSWER, "autofdod.service is starting, no answer came yet");
 	return ctl_fail(CTL_NO_ANSWER, "hung: connected to %s, but no answer came",
 			client->ctl->socket);
 }
 
+/* There is room for credentials only: descriptors that somebody sends are closed. */
+static void take_sender(struct client *client, struct msghdr *message)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(message);
+	struct ucred ucred;
+
+	client->has_sender = c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS &&
+			     c->cmsg_len == CMSG_LEN(sizeof(ucred));
+	if (!client->has_sender)
+		return;
+	memcpy(&ucred, CMSG_DATA(c), sizeof(ucred));
+	client->sender = ucred.uid;
+}
+
 static int receive(struct client *client)
 {
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
 	uint8_t bytes[65536];
-	ssize_t n = recv(client->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	struct iovec iov = { bytes, sizeof(bytes) };
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return CTL_OK;
+	if (n > 0)
+		take_sender(client, &message);
 	if (n <= 0)
 		return ctl_fail(CTL_NO_ANSWER,
 				"the daemon closed the connection: it ended, or has too many");
@@ -340,6 +361,13 @@ int client_next(struct client *client, unsigned int timeout_ms, struct json_obje
 				  ? json_object_get(parameters)
 				  : json_object_new_object();
 	return CTL_OK;
+}
+
+bool client_sender(const struct client *client, uid_t *ret_uid)
+{
+	if (client->has_sender)
+		*ret_uid = client->sender;
+	return client->has_sender;
 }
 
 int client_call(const struct ctl *ctl, const char *method, struct json_object *parameters,

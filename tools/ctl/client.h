@@ -5,6 +5,7 @@
 
 #include <json-c/json_object.h>
 #include <stdbool.h>
+#include <sys/types.h>
 #include "base/macros.h"
 #include "ctl.h"
 
@@ -29,6 +30,12 @@ DEFINE_CLEANUP(struct client, client, client_free)
  */
 must_check int client_next(struct client *client, unsigned int timeout_ms,
 			   struct json_object **ret_parameters, bool *ret_continues);
+
+/*
+ * The user of the process that sent what client_next() returned last, as the kernel noted it. False
+ * if that is not known.
+ */
+must_check bool client_sender(const struct client *client, uid_t *ret_uid);
 
 /* All of it for a call with one reply. With --json that is printed, and *ret_parameters is NULL. */
 must_check int client_call(const struct ctl *ctl, const char *method,

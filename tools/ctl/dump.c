@@ -6,11 +6,14 @@
 #include "ctl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "../profgen/output.h"
 #include "client.h"
 #include "view.h"
@@ -36,15 +39,48 @@ static void end_progress(void)
 		fputs("\r\033[K", stderr);
 }
 
-static int copy(const char *path, const char *output)
+/*
+ * The daemon only names a file, and the caller may read more than the daemon does: root everything.
+ * So it has to be a regular file of the user who answered. It is looked at before it is opened:
+ * opening a device can do something, opening a pipe can wait. 0, or the exit status, said.
+ */
+static int open_profile(const char *path, uid_t sender, int *ret_fd)
 {
+	cleanup(close_cleanup) int file = open(path, O_PATH | O_CLOEXEC);
+	char self[40];
+	struct stat st;
+	int fd;
+
+	if (file < 0 || fstat(file, &st) < 0)
+		return ctl_fail(errno == EACCES ? CTL_NO_PERMISSION : CTL_REFUSED,
+				"cannot read %s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_uid != sender)
+		return ctl_fail(CTL_REFUSED,
+				"not copying %s: it is no file of the user that autofdod runs as "
+				"(uid %u)",
+				path, (unsigned int)sender);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file);
+	fd = open(self, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return ctl_fail(errno == EACCES ? CTL_NO_PERMISSION : CTL_REFUSED,
+				"cannot read %s: %s", path, strerror(errno));
+	*ret_fd = fd;
+	return CTL_OK;
+}
+
+static int copy(const char *path, uid_t sender, const char *output)
+{
+	cleanup(close_cleanup) int fd = -1;
 	struct problem problem = { "" };
 	void *data = NULL;
 	size_t n_bytes;
-	int r = input_read(path, PROFILE_BYTES_MAX, &data, &n_bytes, &problem);
+	int r = open_profile(path, sender, &fd);
 
+	if (r != CTL_OK)
+		return r;
+	r = input_read_fd(fd, path, PROFILE_BYTES_MAX, &data, &n_bytes, &problem);
 	if (r < 0)
-		return ctl_fail(r == -EACCES ? CTL_NO_PERMISSION : CTL_REFUSED, "%s", problem.text);
+		return ctl_fail(CTL_REFUSED, "%s", problem.text);
 	r = output_write(output, data, n_bytes, &problem);
 	free(data);
 	if (r == -EPIPE)
@@ -52,8 +88,9 @@ static int copy(const char *path, const char *output)
 	return r < 0 ? ctl_fail(CTL_REFUSED, "%s", problem.text) : CTL_OK;
 }
 
-static int deliver(const struct ctl *ctl, struct json_object *reply)
+static int deliver(const struct ctl *ctl, const struct client *client, struct json_object *reply)
 {
+	uid_t sender;
 	const char *path = view_text(reply, "path");
 	const char *verdict = view_text(reply, "verdict"), *reason = view_text(reply, "reason");
 
@@ -65,8 +102,10 @@ static int deliver(const struct ctl *ctl, struct json_object *reply)
 	if (ctl->is_json)
 		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PRETTY |
 								   JSON_C_TO_STRING_NOSLASHESCAPE));
+	if (ctl->output && !client_sender(client, &sender))
+		return ctl_fail(CTL_REFUSED, "not copying %s: nobody knows who answered", path);
 	if (ctl->output)
-		return copy(path, ctl->output);
+		return copy(path, sender, ctl->output);
 	if (!ctl->is_json)
 		view_whole_line("%s", path);
 	return CTL_OK;
@@ -91,7 +130,7 @@ int command_dump(const struct ctl *ctl)
 	}
 	if (r == CTL_OK) {
 		end_progress();
-		r = deliver(ctl, reply);
+		r = deliver(ctl, client, reply);
 	}
 	json_object_put(reply);
 	return r;

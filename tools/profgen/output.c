@@ -102,9 +102,18 @@ static int read_all(int fd, struct buf *buf)
 int input_read(const char *path, size_t ceiling_bytes, void **ret_data, size_t *ret_n_bytes,
 	       struct problem *problem)
 {
-	struct buf buf = BUF_INIT(ceiling_bytes);
 	cleanup(close_cleanup) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int r = fd < 0 ? -errno : read_all(fd, &buf);
+
+	if (fd < 0)
+		return problem_set(problem, -errno, "cannot read %s: %s", path, strerror(errno));
+	return input_read_fd(fd, path, ceiling_bytes, ret_data, ret_n_bytes, problem);
+}
+
+int input_read_fd(int fd, const char *path, size_t ceiling_bytes, void **ret_data,
+		  size_t *ret_n_bytes, struct problem *problem)
+{
+	struct buf buf = BUF_INIT(ceiling_bytes);
+	int r = read_all(fd, &buf);
 
 	if (r < 0) {
 		buf_deinit(&buf);

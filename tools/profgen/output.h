@@ -23,3 +23,6 @@ must_check int output_write(const char *path, const void *data, size_t n_bytes,
  */
 must_check int input_read(const char *path, size_t ceiling_bytes, void **ret_data,
 			  size_t *ret_n_bytes, struct problem *problem);
+/* The same of what is open, and borrowed; path is for the sentence. */
+must_check int input_read_fd(int fd, const char *path, size_t ceiling_bytes, void **ret_data,
+			     size_t *ret_n_bytes, struct problem *problem);
