@@ -58,7 +58,8 @@ struct opener_config {
 
 /*
  * Forks the opener and waits until it has given up what it does not need. Opens kallsyms and
- * modules with the rights of this process: what the kernel lets them show is decided here.
+ * modules with the rights of this process: what the kernel lets them show is decided here. But
+ * kallsyms that stands open as standard input (StandardInput=file:/proc/kallsyms) is taken instead.
  * 0; -errno and a sentence, with no process left behind.
  */
 must_check int opener_start(const struct opener_config *config, struct opener **ret_opener,

@@ -10,12 +10,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <locale.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 #include "capabilities.h"
@@ -61,6 +64,33 @@ static int open_proc_file(const struct opener_config *config, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+/* The path of an open file of /proc begins where that was mounted for who opened it. */
+static bool is_kallsyms(int fd)
+{
+	static const char name[] = "/kallsyms";
+	char fd_path[32], path[PATH_MAX];
+	struct statfs fs;
+	ssize_t n;
+
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return false;
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fd);
+	n = readlink(fd_path, path, sizeof(path));
+	return n >= (ssize_t)strlen(name) &&
+	       memcmp(path + n - strlen(name), name, strlen(name)) == 0;
+}
+
+/* A service manager opens it with its own rights, and may hide the one in /proc. */
+static int open_kallsyms(const struct opener_config *config)
+{
+	int fd;
+
+	if (!is_kallsyms(STDIN_FILENO))
+		return open_proc_file(config, "kallsyms");
+	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return fd < 0 ? -errno : fd;
+}
+
 static int close_others(const struct opener_child *child, struct problem *problem)
 {
 	int kept[3] = { child->socket_fd };
@@ -100,7 +130,7 @@ static int prepare(struct opener_child *child, pid_t parent_pid, struct problem 
 
 	(void)prctl(PR_SET_NAME, "autofdod-opener", 0, 0, 0);
 	(void)setlocale(LC_ALL, "C"); /* or strerror() would open catalogues later */
-	child->kallsyms_fd = open_proc_file(child->config, "kallsyms");
+	child->kallsyms_fd = open_kallsyms(child->config);
 	child->modules_fd = open_proc_file(child->config, "modules");
 	r = close_others(child, problem);
 	return r < 0 ? r : drop_rights(child, parent_pid, problem);

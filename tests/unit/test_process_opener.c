@@ -280,6 +280,58 @@ static void test_opener_without_the_files_says_so(void **state)
 	probe(f, 0);
 }
 
+/* With path as standard input and no /proc to open it in. Result of opener_open_kallsyms(). */
+static int open_kallsyms_from(struct fixture *f, const char *path, int *ret_fd)
+{
+	int old_fd = dup(STDIN_FILENO), fd = open(path, O_RDONLY);
+	char first[64];
+
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, first, sizeof(first)), sizeof(first));
+	assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+	close(fd);
+	f->config.proc_root = "/nowhere";
+	start(f);
+	assert_int_equal(dup2(old_fd, STDIN_FILENO), STDIN_FILENO);
+	close(old_fd);
+	return opener_open_kallsyms(f->opener, ret_fd, &f->problem);
+}
+
+static void test_opener_takes_kallsyms_from_standard_input(void **state)
+{
+	char text[20];
+	int fd;
+
+	assert_int_equal(open_kallsyms_from(*state, "/proc/kallsyms", &fd), 0);
+	assert_int_equal(read(fd, text, sizeof(text)), sizeof(text));
+	assert_memory_equal(text + 16, " ", 1); /* from its start */
+	close(fd);
+}
+
+static void test_opener_takes_no_other_file_from_standard_input(void **state)
+{
+	int fd = -7;
+
+	assert_int_equal(open_kallsyms_from(*state, "/proc/stat", &fd), -ENOENT);
+	assert_int_equal(fd, -7);
+}
+
+/* Not of /proc, whatever it is called. */
+static void test_opener_takes_no_file_of_that_name_from_standard_input(void **state)
+{
+	char directory[] = "/tmp/autofdod-XXXXXX", path[64], text[100] = "";
+	int fd = -7, file_fd;
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/kallsyms", directory);
+	file_fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_int_equal(write(file_fd, text, sizeof(text)), sizeof(text));
+	close(file_fd);
+	assert_int_equal(open_kallsyms_from(*state, path, &fd), -ENOENT);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 static void test_opener_daemon_without_descriptors_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -898,6 +950,9 @@ int main(void)
 		opener_test(test_opener_sentence_is_of_its_own_capabilities),
 		opener_test(test_opener_hands_out_files_at_their_start),
 		opener_test(test_opener_without_the_files_says_so),
+		opener_test(test_opener_takes_kallsyms_from_standard_input),
+		opener_test(test_opener_takes_no_other_file_from_standard_input),
+		opener_test(test_opener_takes_no_file_of_that_name_from_standard_input),
 		opener_test(test_opener_daemon_without_descriptors_is_told),
 		opener_test(test_opener_keeps_one_capability_and_few_descriptors),
 		opener_test(test_opener_caps_follow_the_paranoid_level),
