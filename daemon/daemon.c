@@ -53,6 +53,7 @@ static int on_look(sd_event_source *timer, uint64_t usec, void *userdata)
 	(void)timer, (void)usec;
 	d->pass_name = "look";
 	sampling_look(d);
+	d->cycle_realtime_ns = clock_realtime_ns();
 	if (d->told_state != sampling_state(d))
 		status_tell(d);
 	ping_watchdog(d);
@@ -455,6 +456,7 @@ int daemon_run(struct daemon *d)
 			  LOG_TEXT("reason", strerror(-r)));
 		return SERVICE_FAILED;
 	}
+	d->is_ended = true;
 	status_write_file(d);
 	log_event(d->log, LOG_STOPPED, LOG_U64("published", d->publication.n_published));
 	return d->exit_status;

@@ -66,6 +66,7 @@ struct daemon {
 	bool is_ready;	  /* READY=1 was sent */
 	bool is_stopping; /* publish what there is, then end */
 	bool has_played;  /* the host's play has come to its end */
+	bool is_ended;	  /* the loop has ended */
 	bool has_opener_failed;
 	bool is_conservation_broken;
 	struct problem conservation_problem;
@@ -73,6 +74,7 @@ struct daemon {
 	uint64_t start_ns; /* CLOCK_MONOTONIC */
 	uint64_t ready_ns; /* from start to READY */
 	uint64_t start_realtime_ns;
+	uint64_t cycle_realtime_ns; /* of the last look; 0: none yet */
 	uint64_t looked_ns;	   /* CLOCK_MONOTONIC: at the pace, last */
 	uint64_t paused_ns;	   /* of the time with an open gate, without sampling */
 	uint64_t swept_ns;	   /* CLOCK_MONOTONIC: of the last sweep */

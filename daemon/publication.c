@@ -345,7 +345,7 @@ static void on_written(struct daemon *d, const struct edition_written *written)
 	struct publication *p = &d->publication;
 
 	p->last.is_ok = true;
-	p->last.realtime_ns = p->end_realtime_ns;
+	p->last.realtime_ns = p->last.published_ns = p->end_realtime_ns;
 	p->last.problem = (struct problem){ "" };
 	p->last.facts = written->facts;
 	memcpy(p->last.path, written->path, sizeof(p->last.path));
