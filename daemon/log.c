@@ -3,12 +3,12 @@
 
 #include <limits.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "log_text.h"
 
 #define FOLD_NS 60000000000ull /* systemd's journal drops, unsaid, what is too much for it */
 
@@ -31,14 +31,16 @@ static const struct event_row rows[LOG_N_EVENTS] = {
 #undef EVENT_ROW
 };
 
-/* A line being made. What does not fit is left out whole. */
-struct line {
-	char text[LOG_LINE_BYTES];
-	size_t n;
-	size_t limit; /* n <= limit < LOG_LINE_BYTES, for the newline */
+/* An event being said: its line, and its fields for the journal. */
+struct entry {
+	enum log_event event;
+	char bytes[LOG_LINE_BYTES];
+	struct log_text line; /* in bytes, with room left for the newline */
+	size_t n_prefix;      /* of it: "<N>" */
+	struct log_journal_message message;
 };
 
-#define COUNTS_BYTES 64u /* " folded=" and " unwritten=" with numbers: always find room */
+#define COUNTS_BYTES 128u /* " folded=" and " unwritten=" with numbers: always find room */
 
 static uint64_t monotonic_ns(void)
 {
@@ -54,6 +56,14 @@ void log_init(struct log *log, const struct log_config *config)
 	log->config = *config;
 	if (!log->config.clock_ns)
 		log->config.clock_ns = monotonic_ns;
+	log->journal.fd = -1;
+	if (config->journal)
+		log_journal_init(&log->journal, config->journal);
+}
+
+void log_deinit(struct log *log)
+{
+	log_journal_deinit(&log->journal);
 }
 
 bool log_is_journal(int fd, const char *journal_stream)
@@ -89,124 +99,36 @@ const char *log_event_message_id(enum log_event event)
 
 /* lines */
 
-/* False: no room. Half a piece would be worse than none. */
-static bool add_bytes(struct line *line, const char *bytes, size_t n)
-{
-	if (n > line->limit - line->n)
-		return false;
-	memcpy(line->text + line->n, bytes, n);
-	line->n += n;
-	return true;
-}
-
-__attribute__((format(printf, 2, 3))) static void add_format(struct line *line, const char *format,
-							     ...)
-{
-	char piece[160];
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(piece, sizeof(piece), format, args);
-	va_end(args);
-	if (n > 0 && (size_t)n < sizeof(piece))
-		add_bytes(line, piece, (size_t)n);
-}
-
-/* Needs no quotes: nothing that a shell, a parser of logfmt or a person would stumble over. */
-static bool is_plain(const char *text)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789_.,:;/+-%@~()[]";
-
-	return *text && !text[strspn(text, plain)];
-}
-
-static bool add_quoted_char(struct line *line, unsigned char c)
-{
-	char escape[8];
-
-	if (c == '"' || c == '\\')
-		return add_bytes(line, c == '"' ? "\\\"" : "\\\\", 2);
-	if (c >= ' ' && c <= '~')
-		return add_bytes(line, (const char *)&c, 1);
-	snprintf(escape, sizeof(escape), "\\x%02x", c);
-	return add_bytes(line, escape, 4);
-}
-
-/* Cut after LOG_VALUE_BYTES, or where the line is full: the closing quote always finds room. */
-static void add_quoted(struct line *line, const char *text)
-{
-	static const char end[] = "...\"";
-	size_t n_taken = 0;
-
-	if (!add_bytes(line, "\"", 1))
-		return;
-	for (; text[n_taken] && n_taken < LOG_VALUE_BYTES; n_taken++)
-		if (line->limit - line->n < 4 + strlen(end) ||
-		    !add_quoted_char(line, (unsigned char)text[n_taken]))
-			break;
-	if (text[n_taken])
-		add_bytes(line, end, strlen(end));
-	else
-		add_bytes(line, "\"", 1);
-}
-
-static void add_text(struct line *line, const char *text)
-{
-	if (is_plain(text) && strlen(text) <= LOG_VALUE_BYTES)
-		add_bytes(line, text, strlen(text));
-	else
-		add_quoted(line, text);
-}
-
-static void add_value(struct line *line, const struct log_field *field)
-{
-	switch (field->type) {
-	case LOG_FIELD_NONE:
-		break;
-	case LOG_FIELD_TEXT:
-		add_text(line, field->text);
-		break;
-	case LOG_FIELD_UNSIGNED:
-		add_format(line, "%llu", (unsigned long long)field->u64);
-		break;
-	case LOG_FIELD_SIGNED:
-		add_format(line, "%lld", (long long)field->i64);
-		break;
-	case LOG_FIELD_SHARE:
-		add_format(line, "%.3f%%", field->share * 100);
-		break;
-	case LOG_FIELD_SECONDS:
-		add_format(line, "%llu.%03llus", (unsigned long long)(field->u64 / 1000000000u),
-			   (unsigned long long)(field->u64 / 1000000u % 1000u));
-		break;
-	}
-}
-
 /* " key=value", or nothing if there is not room for the key and the shortest cut value. */
-static void add_field(struct line *line, const struct log_field *field)
+static void add_to_line(struct log_text *line, const struct log_field *field)
 {
-	size_t n_before = line->n, n_after_key;
+	size_t n_before = line->n;
 
-	if (field->type == LOG_FIELD_NONE || (field->type == LOG_FIELD_TEXT && !field->text))
+	if (!log_text_has_value(field))
 		return;
-	if (line->limit - line->n < strlen(field->key) + 32)
-		return;
-	add_format(line, " %s=", field->key);
-	n_after_key = line->n;
-	add_value(line, field);
-	if (line->n == n_after_key)
+	if (!log_text_format(line, " %s=", field->key) || !log_text_value(line, field, true))
 		line->n = n_before;
 }
 
-static void start_line(const struct log *log, struct line *line, enum log_event event)
+static void add_field(struct entry *entry, const struct log_field *field)
 {
-	line->n = 0;
-	line->limit = sizeof(line->text) - 1 - COUNTS_BYTES;
+	add_to_line(&entry->line, field);
+	log_journal_add(&entry->message, field);
+}
+
+static void begin_entry(const struct log *log, struct entry *entry, enum log_event event)
+{
+	entry->event = event;
+	entry->line = (struct log_text){
+		.bytes = entry->bytes,
+		.limit = sizeof(entry->bytes) - 1 - COUNTS_BYTES,
+	};
 	if (log->config.has_priority)
-		add_format(line, "<%d>", (int)rows[event].level);
-	add_format(line, "%s", rows[event].name);
+		log_text_format(&entry->line, "<%d>", (int)rows[event].level);
+	entry->n_prefix = entry->line.n;
+	log_text_format(&entry->line, "%s", rows[event].name);
+	log_journal_begin(&entry->message, (int)rows[event].level, rows[event].name,
+			  rows[event].message_id);
 }
 
 /*
@@ -223,18 +145,29 @@ static bool write_now(int fd, const char *text, size_t n)
 	return write(fd, text, n) == (ssize_t)n;
 }
 
+/* The journal takes messages that have their fields; if it does not, it may still take lines. */
+static bool say_now(const struct log *log, struct entry *entry)
+{
+	struct log_text *line = &entry->line;
+
+	if (log_journal_send(&log->journal, &entry->message, line->bytes + entry->n_prefix,
+			     line->n - entry->n_prefix))
+		return true;
+	line->bytes[line->n++] = '\n';
+	return write_now(log->config.fd, line->bytes, line->n);
+}
+
 /* With what could not be said before. */
-static void write_line(struct log *log, struct line *line, uint64_t n_folded)
+static void say(struct log *log, struct entry *entry, uint64_t n_folded)
 {
 	uint64_t n_new = log->n_unwritten - log->n_unwritten_said;
 
-	line->limit = sizeof(line->text) - 1;
+	entry->line.limit = sizeof(entry->bytes) - 1;
 	if (n_folded)
-		add_format(line, " folded=%llu", (unsigned long long)n_folded);
+		add_field(entry, &(struct log_field)LOG_U64("folded", n_folded));
 	if (n_new)
-		add_format(line, " unwritten=%llu", (unsigned long long)n_new);
-	line->text[line->n++] = '\n';
-	if (!write_now(log->config.fd, line->text, line->n)) {
+		add_field(entry, &(struct log_field)LOG_U64("unwritten", n_new));
+	if (!say_now(log, entry)) {
 		log->n_unwritten++;
 		return;
 	}
@@ -266,29 +199,29 @@ static bool take_turn(struct log *log, enum log_event event)
 void log_write(struct log *log, enum log_event event, const struct log_field *fields,
 	       size_t n_fields)
 {
-	struct line line;
+	struct entry entry;
 
 	if (!log || rows[event].level > log->config.level || !take_turn(log, event))
 		return;
-	start_line(log, &line, event);
+	begin_entry(log, &entry, event);
 	for (size_t i = 0; i < n_fields; i++)
-		add_field(&line, &fields[i]);
-	write_line(log, &line, log->folds[event].n_folded);
+		add_field(&entry, &fields[i]);
+	say(log, &entry, log->folds[event].n_folded);
 	log->folds[event].n_folded = 0;
 }
 
 void log_flush(struct log *log)
 {
-	struct line line;
+	struct entry entry;
 
 	for (int i = 0; log && i < LOG_N_EVENTS; i++) {
 		struct log_fold *fold = &log->folds[i];
 
 		if (fold->n_folded == 0)
 			continue;
-		start_line(log, &line, LOG_LINES_FOLDED);
-		add_format(&line, " folded-event=%s", rows[i].name);
-		write_line(log, &line, fold->n_folded);
+		begin_entry(log, &entry, LOG_LINES_FOLDED);
+		add_field(&entry, &(struct log_field)LOG_TEXT("folded-event", rows[i].name));
+		say(log, &entry, fold->n_folded);
 		fold->n_folded = 0;
 	}
 }

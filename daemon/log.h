@@ -9,14 +9,19 @@
  *
  * All events are in one table, since others parse them. A value is quoted if it has anything but
  * letters, digits and a few signs; what is not printable ASCII becomes \xNN. A line is one write(2)
- * of less than LOG_LINE_BYTES. Events that repeat are folded: after a burst the rest of a minute is
- * only counted, and the next line says so. A line that cannot be written at once, because nobody
- * reads, is lost, and the next one says how many were.
+ * of less than LOG_LINE_BYTES; where there is a journal it gets line and fields as one message
+ * instead (log_journal.h), and the line if it does not take that. Events that repeat are folded:
+ * after a burst the rest of a minute is only counted, and the next line says so. A line that cannot
+ * be written at once, because nobody reads, is lost, and the next one says how many were.
+ *
+ * What is told of are the daemon, its files and its machine: no addresses of the kernel or of
+ * processes, no names of other processes. What comes with samples is counted, not told.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "log_journal.h"
 
 #define LOG_LINE_BYTES 2048u
 #define LOG_VALUE_BYTES 512u /* of one value, before quoting; longer ones end in "..." */
@@ -157,6 +162,7 @@ enum log_field_type {
 	LOG_FIELD_SIGNED,
 	LOG_FIELD_SHARE,
 	LOG_FIELD_SECONDS,
+	LOG_FIELD_ERRNO,
 };
 
 /* Made by the macros below. Borrows what it points to. */
@@ -179,8 +185,12 @@ struct log_field {
 /* nanoseconds as seconds: "12.345s" */
 #define LOG_SECONDS(key_, ns) { .type = LOG_FIELD_SECONDS, .key = (key_), .u64 = (ns) }
 
+/* A negative errno; 0 and positive outcomes: the field is left out. */
+#define LOG_ERRNO(r) { .type = LOG_FIELD_ERRNO, .key = "errno", .i64 = (r) }
+
 struct log_config {
 	int fd;			    /* borrowed; where lines go */
+	const char *journal;	    /* its socket, LOG_JOURNAL_SOCKET; NULL: lines only */
 	bool has_priority;	    /* each line begins with "<N>", as the journal takes it */
 	enum log_level level;	    /* what is less important is left out */
 	uint64_t (*clock_ns)(void); /* for folding; NULL: CLOCK_MONOTONIC */
@@ -194,7 +204,8 @@ struct log_fold {
 };
 
 struct log {
-	struct log_config config;
+	struct log_config config; /* level may be set at any time */
+	struct log_journal journal;
 	struct log_fold folds[LOG_N_EVENTS];
 	uint64_t n_lines;	   /* written */
 	uint64_t n_folded;	   /* left out by folding */
@@ -205,6 +216,8 @@ struct log {
 /* lifecycle */
 
 void log_init(struct log *log, const struct log_config *config);
+/* Needed only if config has a journal. */
+void log_deinit(struct log *log);
 /* Whether fd is a stream of the journal, by JOURNAL_STREAM ("device:inode"), systemd.exec(5). */
 bool log_is_journal(int fd, const char *journal_stream);
 

@@ -151,9 +151,11 @@ static int check(const struct daemon_options *options, bool is_json)
 
 static int run(const struct daemon_options *options)
 {
+	bool is_journal = log_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM"));
 	struct log_config config = {
 		.fd = STDERR_FILENO,
-		.has_priority = log_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM")),
+		.journal = is_journal ? LOG_JOURNAL_SOCKET : NULL,
+		.has_priority = is_journal,
 		.level = LOG_LEVEL_ERROR + (enum log_level)options->log_level,
 	};
 	struct log log;
@@ -162,6 +164,7 @@ static int run(const struct daemon_options *options)
 	log_init(&log, &config);
 	status = service_run(options, &log);
 	log_flush(&log);
+	log_deinit(&log);
 	return status;
 }
 
