@@ -13,34 +13,39 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char usage[] = "Usage: autofdod-ctl [OPTION…] COMMAND [OPTION…]\n"
+/* Held against autofdod-ctl.1 and the completions by tests/man/ctl. */
+static const char usage[] = "Usage: autofdod-ctl [OPTION...] COMMAND\n"
 			    "\n"
 			    "Asks autofdod, which samples this machine's kernel.\n"
 			    "\n"
+			    "Commands:\n"
 			    "  status             sampling or not, and why; the last profile\n"
 			    "  dump               publish a profile now, print its path\n"
 			    "  top                the hottest functions, live\n"
 			    "  list               profiles that are there; * is a latest one\n"
 			    "  metrics            figures for Prometheus\n"
-			    "  pause, resume      stop sampling, and go on\n"
-			    "  reset              forget what is counted and not published\n"
+			    "  pause              stop sampling\n"
+			    "  resume             go on\n"
+			    "  reset              forget what is counted, not published\n"
 			    "  reload             read the configuration again\n"
 			    "  log-level LEVEL    error, warning, notice, info, debug\n"
 			    "\n"
+			    "Options:\n"
 			    "      --json         the daemon's answer as it is\n"
-			    "      --socket=PATH  " CTL_SOCKET "\n"
-			    "      --timeout=S    seconds to wait for an answer (5)\n"
+			    "      --socket=PATH  [" CTL_SOCKET "]\n"
+			    "      --timeout=S    seconds to wait for an answer [5]\n"
 			    "      --format=F     dump: extbinary, text, unsymbolized\n"
 			    "  -o, --output=FILE  dump: copy it there; - is stdout\n"
-			    "      --interval=S   top: seconds between two (1)\n"
+			    "      --interval=S   top: seconds between two [1]\n"
 			    "  -n, --number=N     top: end after N; list: at most N\n"
 			    "      --build-id=ID  list: of that kernel only\n"
 			    "  -h, --help         this text\n"
-			    "      --version      version\n"
+			    "      --version      the version\n"
 			    "\n"
 			    "Exit status: 0 done; 1 the daemon refused, or a file could\n"
 			    "not be written; 2 wrong usage; 3 the daemon is not running;\n"
-			    "4 it does not answer; 5 no permission.\n";
+			    "4 it does not answer; 5 no permission.\n"
+			    "See autofdod-ctl(1).\n";
 
 #define COMMAND_TAKES_N 1u
 #define COMMAND_TAKES_INTERVAL 2u
