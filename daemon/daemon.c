@@ -176,7 +176,7 @@ static void end_play(struct daemon *d, int r, const struct problem *problem)
 	d->has_played = true;
 	if (r < 0)
 		log_event(d->log, LOG_FAILED, LOG_TEXT("what", d->host->source_name),
-			  LOG_TEXT("reason", problem->text));
+			  LOG_TEXT("reason", problem->text), LOG_ERRNO(r));
 	else
 		log_event(d->log, LOG_RECORDING_ENDED,
 			  LOG_TEXT("note", problem->text[0] ? problem->text : NULL));
@@ -441,7 +441,7 @@ int daemon_run(struct daemon *d)
 
 	if (r < 0) {
 		log_event(d->log, r == -ENODEV ? LOG_SAMPLING_UNAVAILABLE : LOG_START_FAILED,
-			  LOG_TEXT("reason", problem.text));
+			  LOG_TEXT("reason", problem.text), LOG_ERRNO(r));
 		return r == -ENODEV ? SERVICE_UNAVAILABLE : SERVICE_FAILED;
 	}
 	arm_interval(d);
@@ -453,7 +453,7 @@ int daemon_run(struct daemon *d)
 	r = run_loop(d);
 	if (r < 0) {
 		log_event(d->log, LOG_FAILED, LOG_TEXT("what", "event loop"),
-			  LOG_TEXT("reason", strerror(-r)));
+			  LOG_TEXT("reason", strerror(-r)), LOG_ERRNO(r));
 		return SERVICE_FAILED;
 	}
 	d->is_ended = true;

@@ -63,7 +63,7 @@ enum log_level {
 	  "bd7e47b307254f179601b4e56a3e4a7e")                                                      \
 	X(PRIVILEGES_DROPPED, "privileges-dropped", INFO, 5, "uid capabilities",                   \
 	  "5e334b3e943e4c93bf73c10476761e02")                                                      \
-	X(SAMPLING_UNAVAILABLE, "sampling-unavailable", ERROR, 5, "reason",                        \
+	X(SAMPLING_UNAVAILABLE, "sampling-unavailable", ERROR, 5, "reason errno",                  \
 	  "da4f20e8720b40bb9889e3470b47c645")                                                      \
 	X(READY, "ready", NOTICE, 5, "state cpus ring-bytes took",                                 \
 	  "93db8b2c7f88476fa2aed60f5fb6c023")                                                      \

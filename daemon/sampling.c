@@ -137,7 +137,8 @@ static void follow_online(struct daemon *d, uint64_t now_ns)
 		r = sampler_set_online(d->sampler, &online, now_ns, &d->sink, &change, &problem);
 	if (r < 0)
 		log_event(d->log, LOG_FAILED, LOG_TEXT("what", "online CPUs"),
-			  LOG_TEXT("reason", problem.text[0] ? problem.text : strerror(-r)));
+			  LOG_TEXT("reason", problem.text[0] ? problem.text : strerror(-r)),
+			  LOG_ERRNO(r));
 	log_change(d, &change);
 }
 
@@ -164,7 +165,7 @@ static void set_enabled(struct daemon *d, bool is_enabled, uint64_t now_ns)
 		       : sampler_disable(d->sampler, &problem);
 	if (r < 0)
 		log_event(d->log, LOG_FAILED, LOG_TEXT("what", is_enabled ? "enable" : "disable"),
-			  LOG_TEXT("reason", problem.text));
+			  LOG_TEXT("reason", problem.text), LOG_ERRNO(r));
 	/* closed means quiet: no timer but the pace's own */
 	if (is_enabled) {
 		d->swept_ns = now_ns;
@@ -268,10 +269,11 @@ static void log_pace(struct daemon *d, const struct pace_decision *p)
 static void set_period(struct daemon *d, const struct pace_decision *p, uint64_t now_ns)
 {
 	struct problem problem = { "" };
+	int r = sampler_set_period(d->sampler, p->period, now_ns, &d->sink, &problem);
 
-	if (sampler_set_period(d->sampler, p->period, now_ns, &d->sink, &problem) < 0)
+	if (r < 0)
 		log_event(d->log, LOG_FAILED, LOG_TEXT("what", "period"),
-			  LOG_TEXT("reason", problem.text));
+			  LOG_TEXT("reason", problem.text), LOG_ERRNO(r));
 }
 
 static bool is_wanted(const struct daemon *d)
@@ -432,7 +434,7 @@ void sampling_read_books(struct daemon *d)
 
 	if (r < 0)
 		log_event(d->log, LOG_FAILED, LOG_TEXT("what", "read events"),
-			  LOG_TEXT("reason", problem.text));
+			  LOG_TEXT("reason", problem.text), LOG_ERRNO(r));
 	problem = (struct problem){ "" };
 	r = sampler_conservation(d->sampler, SAMPLER_ALL_CPUS, &sums, &result, &problem);
 	check_books(d, r, &problem);

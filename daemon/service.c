@@ -33,7 +33,7 @@ int service_run_on(const struct daemon_options *options, struct log *log, struct
 	if (r == 0)
 		return daemon_run(daemon);
 	log_event(log, LOG_START_FAILED,
-		  LOG_TEXT("reason", problem.text[0] ? problem.text : strerror(-r)));
+		  LOG_TEXT("reason", problem.text[0] ? problem.text : strerror(-r)), LOG_ERRNO(r));
 	return SERVICE_FAILED;
 }
 
