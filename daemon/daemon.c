@@ -350,6 +350,8 @@ int daemon_new(const struct daemon_options *options, struct log *log, struct hos
 		r = make_stages(d, problem);
 	if (r == 0)
 		r = publication_init(d, problem);
+	if (r == 0)
+		r = metrics_file_init(d);
 	if (r < 0)
 		return r;
 	*ret_daemon = steal_ptr(d);
@@ -360,6 +362,7 @@ void daemon_free(struct daemon *d)
 {
 	if (!d)
 		return;
+	metrics_file_deinit(d);
 	publication_deinit(d);
 	sampler_free(d->sampler);
 	if (d->has_pace)
@@ -387,6 +390,7 @@ static void say_ready(struct daemon *d)
 
 	sampler_figures(d->sampler, &f);
 	d->is_ready = true;
+	d->cycle_realtime_ns = clock_realtime_ns();
 	d->ready_ns = clock_monotonic_ns() - d->start_ns;
 	d->told_state = sampling_state(d);
 	status_line(d, line, sizeof(line));
@@ -447,6 +451,7 @@ int daemon_run(struct daemon *d)
 	arm_interval(d);
 	if (d->options->status[0])
 		daemon_arm(d->status_timer, 0);
+	metrics_file_follow(d);
 	if (d->host->calls->play)
 		daemon_arm(d->play_timer, 0);
 	say_ready(d);
@@ -458,6 +463,7 @@ int daemon_run(struct daemon *d)
 	}
 	d->is_ended = true;
 	status_write_file(d);
+	metrics_file_end(d);
 	log_event(d->log, LOG_STOPPED, LOG_U64("published", d->publication.n_published));
 	return d->exit_status;
 }

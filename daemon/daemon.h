@@ -17,6 +17,7 @@
 #include "base/problem.h"
 #include "collect/sampler.h"
 #include "intake.h"
+#include "metrics_file.h"
 #include "pace.h"
 #include "publication.h"
 
@@ -58,6 +59,7 @@ struct daemon {
 	bool has_pace;
 	struct pace pace;
 	struct publication publication;
+	struct metrics_file metrics_file;
 
 	sd_event_source *sweep_timer, *look_timer, *books_timer, *interval_timer, *status_timer,
 		*play_timer;
@@ -75,13 +77,13 @@ struct daemon {
 	uint64_t ready_ns; /* from start to READY */
 	uint64_t start_realtime_ns;
 	uint64_t cycle_realtime_ns; /* of the last look; 0: none yet */
-	uint64_t looked_ns;	   /* CLOCK_MONOTONIC: at the pace, last */
-	uint64_t paused_ns;	   /* of the time with an open gate, without sampling */
-	uint64_t swept_ns;	   /* CLOCK_MONOTONIC: of the last sweep */
-	uint64_t n_swept;	   /* samples until then */
-	uint64_t enabled_since_ns; /* 0: the events are disabled */
-	uint64_t enabled_cpu_ns;   /* all CPUs' times together, until enabled_since_ns */
-	uint64_t next_interval_ns; /* CLOCK_MONOTONIC */
+	uint64_t looked_ns;	    /* CLOCK_MONOTONIC: at the pace, last */
+	uint64_t paused_ns;	    /* of the time with an open gate, without sampling */
+	uint64_t swept_ns;	    /* CLOCK_MONOTONIC: of the last sweep */
+	uint64_t n_swept;	    /* samples until then */
+	uint64_t enabled_since_ns;  /* 0: the events are disabled */
+	uint64_t enabled_cpu_ns;    /* all CPUs' times together, until enabled_since_ns */
+	uint64_t next_interval_ns;  /* CLOCK_MONOTONIC */
 	uint64_t watchdog_ns; /* the service manager wants to hear of us so often; 0: it does not
 				 care */
 	struct loop_figures loop;

@@ -230,4 +230,5 @@ void metrics_view(struct daemon *d, struct metrics_view *ret_view)
 	add_tables(d, ret_view);
 	add_publication(&d->publication, ret_view);
 	add_log(d->log, ret_view);
+	ret_view->metrics_failures = (double)d->metrics_file.n_failed;
 }

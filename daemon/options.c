@@ -175,6 +175,8 @@ int options_resolve_paths(struct daemon_options *options, const char *directory,
 		r = resolve_path(options->vmlinux, directory, problem);
 	if (r == 0)
 		r = resolve_path(options->config, directory, problem);
+	if (r == 0 && options->metrics_file[0])
+		r = resolve_path(options->metrics_file, directory, problem);
 	if (r == 0 && options->status[0])
 		r = resolve_path(options->status, directory, problem);
 	return r;
@@ -253,7 +255,8 @@ static void help_setting(const struct conf_setting *s, struct buf *text)
 /* Settings by section; those of none come last. */
 void options_help(struct buf *text)
 {
-	static const char *const sections[] = { "Sampling", "Gate", "Profile", "Store", NULL };
+	static const char *const sections[] = { "Sampling", "Gate",    "Profile",
+						"Store",    "Metrics", NULL };
 	size_t n;
 	const struct conf_setting *settings = options_settings(&n);
 

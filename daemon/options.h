@@ -84,7 +84,10 @@ struct daemon_options {
 	char vmlinux[PATH_MAX]; /* "auto", or a path */
 	/* [Store] */
 	char directory[PATH_MAX];
-	uint64_t n_files_max; /* profiles of one kernel; >= 1 */
+	uint64_t n_files_max;			    /* profiles of one kernel; >= 1 */
+	uint64_t store_bytes_max, store_age_max_ns; /* of all kernels; 0: no limit */
+	/* [Metrics] */
+	char metrics_file[PATH_MAX]; /* empty: none */
 	/* [Worker] */
 	uint64_t worker_memory_bytes, worker_deadline_ns;
 	/* only on the command line */

@@ -260,6 +260,18 @@ static const struct conf_setting settings[] = {
 	{ "Store", "MaxFiles", "max-files", CONF_COUNT, FIELD(n_files_max), .range = { 1, 1000000 },
 	  .default_text = "168", .value_name = "N",
 	  .help = "profiles that are kept of one kernel; the oldest go" },
+	{ "Store", "MaxBytes", "max-bytes", CONF_SIZE, FIELD(store_bytes_max),
+	  .range = { 0, 1024 * TIB }, .default_text = "1G", .value_name = "SIZE",
+	  .help = "of all profiles of all kernels; the oldest go, but\n"
+		  "the newest of this kernel stays; 0: no limit" },
+	{ "Store", "MaxAge", "max-age", CONF_TIME, FIELD(store_age_max_ns),
+	  .range = { 0, 520 * 7 * DAY }, .default_text = "90d", .value_name = "TIME",
+	  .help = "older profiles go, as above; 0: no limit" },
+
+	{ "Metrics", "TextFile", "metrics-file", CONF_TEXT, TEXT_FIELD(metrics_file),
+	  .is_optional = true, .is_path = true, .default_text = "", .value_name = "FILE",
+	  .help = "metrics for the node exporter's textfile collector:\n"
+		  "FILE.prom in its directory, renewed every 15 s" },
 
 	{ NULL, NULL, "config", CONF_TEXT, TEXT_FIELD(config), .is_fixed = true,
 	  .default_text = "/etc/autofdod/autofdod.conf", .value_name = "FILE",

@@ -18,6 +18,7 @@
 #include "process/sandbox.h"
 #include "publish/json_build.h"
 #include "publish/json_facts.h"
+#include "replace_file.h"
 
 #define STATUS_BYTES_MAX ((size_t)4 << 20)
 
@@ -248,24 +249,6 @@ struct json_object *status_json(struct daemon *d)
 	return NULL;
 }
 
-/* Beside the file, then over it: a reader sees the old one or the new one. */
-static int replace_file(const char *path, const struct buf *text)
-{
-	char temporary[PATH_MAX + 8];
-	ssize_t n;
-	int fd;
-
-	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	n = write(fd, text->data, text->n_bytes);
-	close(fd);
-	if (n != (ssize_t)text->n_bytes)
-		return n < 0 ? -errno : -ENOSPC;
-	return rename(temporary, path) < 0 ? -errno : 0;
-}
-
 void status_tell(struct daemon *d)
 {
 	char line[300], notice[320];
@@ -279,6 +262,7 @@ void status_tell(struct daemon *d)
 void status_write_file(struct daemon *d)
 {
 	struct buf text = BUF_INIT(STATUS_BYTES_MAX);
+	struct problem problem = { "" };
 	struct json_object *root;
 	int r;
 
@@ -288,9 +272,10 @@ void status_write_file(struct daemon *d)
 	root = status_json(d);
 	r = json_write(root, root != NULL, &text);
 	if (r == 0)
-		r = replace_file(d->options->status, &text);
+		r = replace_file(d->options->status, &text, REPLACE_BY_UMASK, &problem);
 	if (r < 0)
 		log_event(d->log, LOG_STATUS_FAILED, LOG_TEXT("file", d->options->status),
-			  LOG_TEXT("reason", strerror(-r)));
+			  LOG_TEXT("reason", problem.text[0] ? problem.text : strerror(-r)),
+			  LOG_ERRNO(r));
 	buf_deinit(&text);
 }
