@@ -177,6 +177,8 @@ int options_resolve_paths(struct daemon_options *options, const char *directory,
 		r = resolve_path(options->config, directory, problem);
 	if (r == 0 && options->metrics_file[0])
 		r = resolve_path(options->metrics_file, directory, problem);
+	if (r == 0 && options->control_socket[0])
+		r = resolve_path(options->control_socket, directory, problem);
 	if (r == 0 && options->status[0])
 		r = resolve_path(options->status, directory, problem);
 	return r;
@@ -221,7 +223,8 @@ static const char help_end[] = "\n"
 			       "--check: 0 branches can be sampled; 69 they cannot;\n"
 			       "77 perhaps, but this process may not.\n"
 			       "--check-config, --show-config: 0 the settings are good;\n"
-			       "1 they are not.\n";
+			       "1 they are not.\n"
+			       "See autofdod(8) and autofdod.conf(5).\n";
 
 /* Lines of text, each behind the same indentation. */
 static void help_lines(const char *lines, struct buf *text)

@@ -16,3 +16,6 @@ enum exit_code {
 
 int command_convert(int argc, char **argv);
 int command_show(int argc, char **argv);
+
+/* Prints text, a command's --help. The exit status: EXIT_OK only if it could be written. */
+int command_help(const char *text);

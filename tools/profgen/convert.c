@@ -51,8 +51,10 @@ struct conversion {
 };
 
 static const char usage[] =
-	"Usage: autofdod-profgen convert --vmlinux FILE --perf-data FILE… -o FILE [OPTION…]\n"
-	"       autofdod-profgen convert --vmlinux FILE --unsymbolized FILE -o FILE [OPTION…]\n"
+	"Usage: autofdod-profgen convert --vmlinux=FILE --perf-data=FILE -o FILE\n"
+	"                                [OPTION...]\n"
+	"       autofdod-profgen convert --vmlinux=FILE --unsymbolized=FILE -o FILE\n"
+	"                                [OPTION...]\n"
 	"\n"
 	"Makes an AutoFDO profile from recorded kernel branches.\n"
 	"\n"
@@ -61,10 +63,11 @@ static const char usage[] =
 	"      --perf-data=FILE      recording of perf record -b, - for standard input;\n"
 	"                            may be given several times: counts add up\n"
 	"      --unsymbolized=FILE   counters with absolute link-time addresses\n"
-	"      --offsets             the dump counts addresses from the kernel's first byte, as\n"
-	"                            autofdod's do when it finds no vmlinux\n"
+	"      --offsets             the dump counts addresses from the kernel's first\n"
+	"                            byte, as autofdod's do when it finds no vmlinux\n"
 	"  -o, --output=FILE         where to write, - for standard output\n"
-	"      --format=FORMAT       extbinary (default, for clang), text, unsymbolized, or bolt\n"
+	"      --format=FORMAT       extbinary (default, for clang), text, unsymbolized,\n"
+	"                            or bolt\n"
 	"      --md5                 write hashes of names (extbinary only)\n"
 	"      --compat=llvm-profgen write exactly what llvm-profgen 19 would\n"
 	"      --allow-mismatch      accept a recording of another build id\n"
@@ -72,7 +75,8 @@ static const char usage[] =
 	"  -h, --help                this text\n"
 	"\n"
 	"Exit status: 0 written; 1 failed; 2 wrong usage; 3 written from a truncated\n"
-	"recording; 4 nothing to make a profile of, the message says why.\n";
+	"recording; 4 nothing to make a profile of, the message says why.\n"
+	"See autofdod-profgen(1).\n";
 
 enum option_code {
 	OPTION_VMLINUX = 256,
@@ -169,8 +173,7 @@ static int parse_option(int code, struct arguments *a)
 		a->stats = optarg ? STATS_JSON : STATS_TEXT;
 		return 0;
 	case 'h':
-		fputs(usage, stdout);
-		return SHOWN_HELP;
+		return command_help(usage) == EXIT_OK ? SHOWN_HELP : EXIT_ERROR;
 	default:
 		return usage_error("see the message above", NULL);
 	}

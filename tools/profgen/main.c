@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char usage[] =
-	"Usage: autofdod-profgen COMMAND [OPTION…]\n"
+	"Usage: autofdod-profgen COMMAND [OPTION...]\n"
 	"\n"
 	"Makes and shows AutoFDO profiles of the Linux kernel.\n"
 	"\n"
@@ -16,7 +16,18 @@ static const char usage[] =
 	"  show      what is in a profile\n"
 	"\n"
 	"  -h, --help      this text; autofdod-profgen COMMAND --help for a command's\n"
-	"      --version   version\n";
+	"      --version   version\n"
+	"\n"
+	"Exit status: 0 done; 1 failed; 2 wrong usage; others in a command's --help.\n"
+	"See autofdod-profgen(1).\n";
+
+int command_help(const char *text)
+{
+	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+		return EXIT_OK;
+	perror("autofdod-profgen: cannot write to standard output");
+	return EXIT_ERROR;
+}
 
 static const struct {
 	const char *name;
@@ -35,12 +46,10 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
-		fputs(usage, stdout);
-		return EXIT_OK;
+		return command_help(usage);
 	}
 	if (strcmp(command, "--version") == 0) {
-		puts("autofdod-profgen " AUTOFDOD_VERSION);
-		return EXIT_OK;
+		return command_help("autofdod-profgen " AUTOFDOD_VERSION "\n");
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(command, commands[i].name) == 0)

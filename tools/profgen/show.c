@@ -23,7 +23,7 @@
 #define OUTPUT_BYTES_MAX ((size_t)1 << 30)
 
 static const char usage[] =
-	"Usage: autofdod-profgen show [OPTION…] FILE\n"
+	"Usage: autofdod-profgen show [OPTION...] FILE\n"
 	"\n"
 	"Shows size, density, summary and hottest functions of a sample profile\n"
 	"(extbinary, raw binary or text).\n"
@@ -32,7 +32,8 @@ static const char usage[] =
 	"      --json      the same as JSON\n"
 	"  -h, --help      this text\n"
 	"\n"
-	"Exit status: 0 shown; 1 failed; 2 wrong usage.\n";
+	"Exit status: 0 shown; 1 failed; 2 wrong usage.\n"
+	"See autofdod-profgen(1).\n";
 
 static const struct option options[] = {
 	{ "top", required_argument, NULL, 'n' },
@@ -74,8 +75,7 @@ static int parse(int argc, char **argv, struct arguments *a)
 			a->is_json = true;
 			break;
 		case 'h':
-			fputs(usage, stdout);
-			return EXIT_OK;
+			return command_help(usage);
 		default:
 			return usage_error("see the message above", NULL);
 		}
