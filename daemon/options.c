@@ -177,8 +177,6 @@ int options_resolve_paths(struct daemon_options *options, const char *directory,
 		r = resolve_path(options->config, directory, problem);
 	if (r == 0 && options->metrics_file[0])
 		r = resolve_path(options->metrics_file, directory, problem);
-	if (r == 0 && options->control_socket[0])
-		r = resolve_path(options->control_socket, directory, problem);
 	if (r == 0 && options->status[0])
 		r = resolve_path(options->status, directory, problem);
 	return r;
