@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "daemon.h"
 #include "host.h"
+#include "options.h"
 #include "publish/manifest.h"
 #include "publish/store.h"
 
@@ -45,6 +46,36 @@ static int check(const struct worker_result *result, struct edition *edition,
 	if (r == 0)
 		r = profile_check_dump(edition->dump->bytes, edition->dump->n_bytes, problem);
 	return r;
+}
+
+static uint64_t kernel_age_ns(const struct daemon *d)
+{
+	uint64_t built_ns = d->host->identity.built_s * NS_PER_S;
+	uint64_t now_ns = d->publication.end_realtime_ns;
+
+	return built_ns && now_ns >= built_ns ? now_ns - built_ns : AGE_UNKNOWN;
+}
+
+/* What the worker knows not, and what it might not tell the truth of, is ours. */
+static void judge(const struct daemon *d, struct profile_facts *facts)
+{
+	const struct publication *p = &d->publication;
+	struct verdict_input input = { VERDICT_INPUT_UNKNOWN };
+	struct verdict_result result;
+
+	if (!facts->has_profile)
+		return;
+	input.n_records = facts->n_records;
+	input.density = facts->density;
+	input.lost_share = p->job.lost_share;
+	input.invalid_share = ranges_invalid_share(&facts->ranges);
+	input.is_ip_only = d->host->mode == EVENT_MODE_IP;
+	input.n_samples = p->sums.conservation.n_used;
+	input.overlap = facts->overlap;
+	input.kernel_age_ns = kernel_age_ns(d);
+	result = verdict_judge(&input, &d->options->limits);
+	facts->verdict = result.verdict;
+	memcpy(facts->reason, result.reason, sizeof(facts->reason));
 }
 
 static size_t list_events(const struct daemon *d, struct json_event events[EVENTS_MAX])
@@ -103,6 +134,8 @@ static int encode_manifest(struct daemon *d, const struct edition *edition,
 		.weight_sum = (double)p->sums.weight_sum,
 		.effective_samples = effective_samples(&p->sums),
 		.facts = &edition->facts,
+		.limits = &d->options->limits,
+		.previous = p->previous[0] ? p->previous : NULL,
 		.files = files,
 		.n_files = n_files,
 	};
@@ -180,6 +213,7 @@ int edition_write(void *context, struct worker_out *out, struct problem *problem
 
 	if (r < 0)
 		return r;
+	judge(d, &edition.facts);
 	build_id_to_hex(&d->host->identity.build_id, hex);
 	r = store_begin(p->store, hex, p->end_realtime_ns / NS_PER_S, &entry, problem);
 	if (r == 0)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "kernel/map.h"
+#include "previous.h"
 #include "profile/facts.h"
 #include "profile/produce.h"
 #include "profile/unsymbolized.h"
@@ -32,7 +33,20 @@ static int put_encoded(const struct produce_input *input, const struct produced 
 	return r;
 }
 
-static int put_profile(const struct produce_input *input, struct worker_out *out,
+/* One that cannot be read, or not in our memory, is none: that is no failure of this one. */
+static double overlap_with(int previous_fd, const struct produce_input *input,
+			   const struct produced *produced)
+{
+	struct problem ignored = { "" };
+	double overlap;
+
+	if (previous_fd < 0 || previous_compare(previous_fd, produced->profile,
+						input->symbols->names, &overlap, &ignored) < 0)
+		return SHARE_UNKNOWN;
+	return overlap;
+}
+
+static int put_profile(const struct produce_input *input, int previous_fd, struct worker_out *out,
 		       struct profile_facts *facts)
 {
 	struct produced produced = { 0 };
@@ -44,8 +58,10 @@ static int put_profile(const struct produce_input *input, struct worker_out *out
 		r = put_encoded(input, &produced, PRODUCE_EXTBINARY, JOB_PROFILE, out);
 	if (r == 0)
 		r = put_encoded(input, &produced, PRODUCE_UNSYMBOLIZED, JOB_DUMP, out);
-	if (r == 0)
+	if (r == 0) {
 		produce_facts(input, &produced, facts);
+		facts->overlap = overlap_with(previous_fd, input, &produced);
+	}
 	produced_deinit(&produced);
 	return r;
 }
@@ -110,7 +126,7 @@ static int symbolize(const struct job *job, struct symbols *symbols,
 	if (r == 0) {
 		input.symbols = symbols;
 		input.lost_share = job->lost_share;
-		r = put_profile(&input, out, facts);
+		r = put_profile(&input, job->previous_fd, out, facts);
 	}
 	branch_counts_deinit(&counts);
 	return r;

@@ -34,6 +34,7 @@ struct job {
 	const char *
 		base_symbol; /* whose address offsets count from: "_text"; NULL: the image's base */
 	bool is_ip_only;
+	int previous_fd; /* a profile to compare with, previous.h; -1: none, as one that is none */
 	double lost_share; /* of the samples taken, or SHARE_UNKNOWN */
 };
 

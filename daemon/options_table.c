@@ -247,6 +247,28 @@ static const struct conf_setting settings[] = {
 	  .default_text = "auto", .value_name = "FILE",
 	  .help = "of the kernel that is sampled, with debug\n"
 		  "information; auto: where distributions put it" },
+	{ "Profile", "MinDensity", "min-density", CONF_COUNT, FIELD(limits.min_density),
+	  .range = { 0, 1000000 }, .default_text = "50", .value_name = "N",
+	  .help = "samples for each record of the hot functions; a\n"
+		  "profile with fewer is thin" },
+	{ "Profile", "MinSamples", "min-samples", CONF_COUNT, FIELD(limits.min_samples),
+	  .range = { 0, 1000000000000ull }, .default_text = "0", .value_name = "N",
+	  .help = "one of fewer samples is thin" },
+	{ "Profile", "MaxLostShare", "max-lost-share", CONF_SHARE, FIELD(limits.max_lost),
+	  .range = { 0, 1000000 }, .default_text = "50%", .value_name = "SHARE",
+	  .help = "one with more of the samples lost is unfit" },
+	{ "Profile", "MaxInvalidShare", "max-invalid-share", CONF_SHARE, FIELD(limits.max_invalid),
+	  .range = { 0, 1000000 }, .default_text = "25%", .value_name = "SHARE",
+	  .help = "one with more ranges that do not fit the vmlinux\n"
+		  "is unfit" },
+	{ "Profile", "MinOverlap", "min-overlap", CONF_SHARE, FIELD(limits.min_overlap),
+	  .range = { 0, 1000000 }, .default_text = "0%", .value_name = "SHARE",
+	  .help = "one less alike with the profile before it is\n"
+		  "stale; 0%: is not" },
+	{ "Profile", "MaxKernelAge", "max-kernel-age", CONF_TIME, FIELD(limits.max_kernel_age_ns),
+	  .range = { 0, 100 * 365 * DAY }, .default_text = "0s", .value_name = "TIME",
+	  .help = "one of a kernel built longer ago is stale; 0s:\n"
+		  "is not" },
 	{ "Profile", "WorkerMemory", "worker-memory", CONF_SIZE, FIELD(worker_memory_bytes),
 	  .range = { 64 * MIB, TIB }, .default_text = "1G", .value_name = "SIZE",
 	  .help = "limit of the process that symbolizes" },

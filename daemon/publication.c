@@ -10,6 +10,7 @@
 #include "host.h"
 #include "log.h"
 #include "options.h"
+#include "previous.h"
 #include "publish/store.h"
 
 /* What a worker may give back: a profile and a dump, 100 times those of the lab's kernel. */
@@ -243,7 +244,9 @@ static bool is_urgent(const struct publication *p)
 static int start_worker(struct daemon *d, struct problem *problem)
 {
 	struct publication *p = &d->publication;
-	int r;
+	cleanup(close_cleanup) int previous_fd =
+		previous_open(d->options->directory, &d->host->identity.build_id, p->previous);
+	int keep_fds[2], r;
 	struct worker_config config = {
 		.memory_bytes = d->options->worker_memory_bytes,
 		.result_bytes = RESULT_BYTES_MAX,
@@ -262,10 +265,13 @@ static int start_worker(struct daemon *d, struct problem *problem)
 		.vmlinux = vmlinux_query_of(d),
 		.base_symbol = d->host->base_symbol,
 		.is_ip_only = d->host->mode == EVENT_MODE_IP,
+		.previous_fd = previous_fd,
 		.lost_share = lost_share(&p->sums),
 	};
-	config.keep_fds = &p->job.view.fd;
-	config.n_keep_fds = 1;
+	keep_fds[0] = p->job.view.fd;
+	keep_fds[1] = previous_fd;
+	config.keep_fds = keep_fds;
+	config.n_keep_fds = previous_fd < 0 ? 1 : 2;
 	r = worker_start(&config, job_run, &p->job, &p->worker, problem);
 	if (r == 0)
 		r = watch_child(d, p->worker, &p->worker_source, on_worker);

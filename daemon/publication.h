@@ -22,6 +22,7 @@
 #include "base/problem.h"
 #include "job.h"
 #include "profile/facts.h"
+#include "publish/store.h"
 #include "process/worker.h"
 
 struct daemon;
@@ -68,6 +69,8 @@ struct publication {
 	bool is_held;
 	struct store *store; /* owned */
 	struct job job;
+	/* what the worker compares with; empty: nothing */
+	char previous[STORE_NAME_SIZE];
 	struct job_vmlinux vmlinux; /* of the last worker */
 	bool has_searched;	    /* one has said so */
 	struct worker *worker;	    /* owned */

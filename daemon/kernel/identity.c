@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include "base/problem.h"
 #include "base/small_file.h"
+#include "build_time.h"
 
 #define NOTES "sys/kernel/notes"
 #define BOOT_ID "proc/sys/kernel/random/boot_id"
@@ -97,6 +98,7 @@ int kernel_identity_read(int root_fd, const struct utsname *uts,
 		r = read_boot_id(root_fd, id.boot_id, problem);
 	if (r == 0)
 		r = count_livepatches(root_fd, &id.n_livepatches, problem);
+	id.built_s = kernel_build_time_s(uts->version);
 	if (r == 0)
 		*ret_identity = id;
 	return r;

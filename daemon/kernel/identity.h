@@ -21,11 +21,12 @@ struct kernel_identity {
 	 * a profile of such a kernel has counts where its vmlinux has no code that runs.
 	 */
 	uint32_t n_livepatches;
+	uint64_t built_s; /* since 1970, see build_time.h; 0: not known */
 };
 
 /*
  * Reads sys/kernel/notes, proc/sys/kernel/random/boot_id and sys/kernel/livepatch below root_fd
- * (the machine's "/", or a copy of such a tree); release and machine are of uts, uname(2). 0;
+ * (the machine's "/", or a copy of such a tree); release, machine and when it was built are of uts, uname(2). 0;
  * -errno and a sentence; -EBADMSG: one of them is not what a kernel shows; -ENODATA: the kernel
  * was linked without a build id.
  */

@@ -44,7 +44,7 @@ static const struct part parts[] = {
 
 /* Every byte belongs to a field, so that none of the sender's memory travels along. */
 _Static_assert(sizeof(struct profile_facts) ==
-		       6 * sizeof(uint32_t) + BUILD_ID_BYTES_MAX + sizeof(double) +
+		       6 * sizeof(uint32_t) + BUILD_ID_BYTES_MAX + 2 * sizeof(double) +
 			       10 * sizeof(uint64_t) + sizeof(struct range_health) +
 			       sizeof(struct branch_health) + sizeof(struct accumulate_stats) +
 			       VERDICT_REASON_SIZE,
@@ -66,6 +66,8 @@ static const char *why_bad_numbers(const struct profile_facts *f)
 		return "the verdict is none";
 	if (!isfinite(f->density) || f->density < 0)
 		return "the density is no number";
+	if (!(f->overlap >= 0 && f->overlap <= 1) && f->overlap != SHARE_UNKNOWN)
+		return "the overlap is no share";
 	for (size_t i = 0; i < array_size(parts); i++)
 		if (number_at(f, parts[i].part_off) > number_at(f, parts[i].whole_off))
 			return parts[i].name;
@@ -103,7 +105,8 @@ static const char *why_contradictory(const struct profile_facts *f)
 	uint64_t any = f->n_functions | f->n_inlinees | f->n_records | f->total_samples |
 		       f->max_samples | f->max_head;
 
-	if (!f->has_profile && (any || f->density > 0 || f->verdict != VERDICT_UNFIT))
+	if (!f->has_profile &&
+	    (any || f->density > 0 || f->overlap != SHARE_UNKNOWN || f->verdict != VERDICT_UNFIT))
 		return "figures of a profile that is not there";
 	if (f->has_profile && f->verdict != VERDICT_UNFIT && f->n_records == 0)
 		return "an empty profile is unfit";

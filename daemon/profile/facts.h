@@ -17,7 +17,7 @@
 
 struct problem;
 
-#define PROFILE_FACTS_VERSION 1u
+#define PROFILE_FACTS_VERSION 2u
 
 /*
  * No padding, on machines of 32 bits neither; begins as PROFILE_FACTS_INIT, and zeros stay where
@@ -33,6 +33,7 @@ struct profile_facts {
 	uint8_t build_id[BUILD_ID_BYTES_MAX]; /* of the image; zeros behind n_build_id_bytes */
 	uint64_t n_build_id_bytes;
 	double density;
+	double overlap;	      /* with what was published before, overlap.h; or SHARE_UNKNOWN */
 	uint64_t n_functions; /* at top level */
 	uint64_t n_inlinees;
 	uint64_t n_records;
@@ -49,7 +50,8 @@ struct profile_facts {
 };
 
 /* Of nothing: no profile, unfit; a reason is due. */
-#define PROFILE_FACTS_INIT { .version = PROFILE_FACTS_VERSION, .verdict = VERDICT_UNFIT }
+#define PROFILE_FACTS_INIT                                                                         \
+	{ .version = PROFILE_FACTS_VERSION, .verdict = VERDICT_UNFIT, .overlap = SHARE_UNKNOWN }
 
 /*
  * Takes foreign bytes for facts: right in size and version, every number in its range and none

@@ -48,19 +48,14 @@ int produce_select(const struct produce_input *input, struct produced *produced)
 static struct verdict_result judge(const struct produce_input *input,
 				   const struct produced *produced)
 {
-	const struct range_health *h = &produced->ranges;
-	uint64_t n_inside = h->n_pairs - h->n_external;
-	struct verdict_input verdict = {
-		.n_records = produced->figures.summary.n_records,
-		.density = produced->figures.density,
-		.lost_share = input->lost_share,
-		.invalid_share = SHARE_UNKNOWN,
-		.is_ip_only = input->is_ip_only,
-	};
+	struct verdict_input verdict = { VERDICT_INPUT_UNKNOWN };
 
-	if (n_inside)
-		verdict.invalid_share = (double)(h->n_bogus + h->n_dropped_cross + h->n_too_long) /
-					(double)n_inside;
+	verdict.n_records = produced->figures.summary.n_records;
+	verdict.density = produced->figures.density;
+	verdict.lost_share = input->lost_share;
+	verdict.n_samples = input->n_samples;
+	verdict.invalid_share = ranges_invalid_share(&produced->ranges);
+	verdict.is_ip_only = input->is_ip_only;
 	return verdict_judge(&verdict, &input->limits);
 }
 

@@ -36,6 +36,7 @@ struct produce_input {
 	bool is_ip_only;    /* Mode=ip: pairs (ip, ip) instead of stacks; branches are none */
 	bool has_md5_names; /* PRODUCE_EXTBINARY: hashes instead of names */
 	double lost_share;  /* of the samples taken, or SHARE_UNKNOWN */
+	uint64_t n_samples; /* counted, or SAMPLES_UNKNOWN */
 	struct verdict_limits limits;
 	size_t profile_bytes_max; /* of the tree of function samples */
 };
@@ -43,8 +44,8 @@ struct produce_input {
 #define PRODUCE_PROFILE_BYTES_MAX ((size_t)8 << 30)
 /* The rest is 0: the accurate rules, from branch stacks. */
 #define PRODUCE_INPUT_DEFAULT                                                                      \
-	.lost_share = SHARE_UNKNOWN, .limits = VERDICT_LIMITS_DEFAULT,                             \
-	.profile_bytes_max = PRODUCE_PROFILE_BYTES_MAX
+	.lost_share = SHARE_UNKNOWN, .n_samples = SAMPLES_UNKNOWN,                                 \
+	.limits = VERDICT_LIMITS_DEFAULT, .profile_bytes_max = PRODUCE_PROFILE_BYTES_MAX
 
 /* Filled step by step, from { 0 }. */
 struct produced {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ranges.h"
+#include "verdict.h"
 
 /*
  * Whether the address is an instruction of the image. One inside a rewritten site counts as the
@@ -44,7 +45,7 @@ static bool is_passable(const struct selection *s, uint64_t start, uint64_t end,
 }
 
 /* What is found out about one pair. */
-struct verdict {
+struct outcome {
 	bool is_start_code, is_end_code;
 	bool is_end_branch;
 	bool is_end_patched;		       /* inside a rewritten site */
@@ -54,10 +55,10 @@ struct verdict {
 	bool is_bogus; /* both sides code, but no fall-through */
 };
 
-static struct verdict judge(const struct selection *s, struct range_count *pair)
+static struct outcome judge(const struct selection *s, struct range_count *pair)
 {
 	bool is_start_moved, is_end_moved;
-	struct verdict v = {
+	struct outcome v = {
 		.is_start_code = resolve(s, &pair->start_vaddr, &is_start_moved),
 		.is_end_code = resolve(s, &pair->end_vaddr, &is_end_moved),
 	};
@@ -76,7 +77,7 @@ static struct verdict judge(const struct selection *s, struct range_count *pair)
 }
 
 /* The order of the questions is llvm-profgen's. */
-static void count_health(const struct verdict *v, uint64_t n, struct range_health *health)
+static void count_health(const struct outcome *v, uint64_t n, struct range_health *health)
 {
 	health->n_pairs += n;
 	if (!v->is_start_code || !v->is_end_code)
@@ -99,7 +100,7 @@ static void count_health(const struct verdict *v, uint64_t n, struct range_healt
  * Further doubts of the accurate rule; may shorten the range. An end that is no branch, and cannot
  * have become one, was interrupted before it ran, and the next range begins with it.
  */
-static bool is_credible(const struct selection *s, const struct verdict *v,
+static bool is_credible(const struct selection *s, const struct outcome *v,
 			struct range_count *range, struct range_health *health)
 {
 	if (v->is_cross) {
@@ -125,7 +126,7 @@ static bool is_credible(const struct selection *s, const struct verdict *v,
 static bool is_fall_through(const struct selection *s, struct range_count *range,
 			    struct range_health *health)
 {
-	struct verdict v = judge(s, range);
+	struct outcome v = judge(s, range);
 
 	count_health(&v, range->n, health);
 	if (!v.is_start_code || !v.is_end_code || v.is_bogus)
@@ -204,4 +205,15 @@ void branches_select(const struct selection *selection, struct branch_counts *co
 	counts->n_branches = n_kept;
 	branch_counts_normalize(counts);
 	*ret_health = health;
+}
+
+double ranges_invalid_share(const struct range_health *health)
+{
+	double n_inside = (double)health->n_pairs - (double)health->n_external;
+	double n_invalid = (double)health->n_bogus + (double)health->n_dropped_cross +
+			   (double)health->n_too_long;
+
+	if (n_inside <= 0)
+		return SHARE_UNKNOWN;
+	return n_invalid < n_inside ? n_invalid / n_inside : 1;
 }

@@ -49,6 +49,13 @@ struct range_health {
 		n_patched_barrier; /* used, though across a barrier of the file: it was rewritten */
 };
 
+/*
+ * Of the pairs whose both ends are code of the image, those that were thrown away: what does not
+ * fit the image. SHARE_UNKNOWN (verdict.h): there are no such pairs. At most 1, whatever the
+ * counts.
+ */
+double ranges_invalid_share(const struct range_health *health);
+
 /* Weighted counts of branches. */
 struct branch_health {
 	uint64_t n_branches;	    /* all */

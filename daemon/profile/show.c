@@ -23,6 +23,7 @@ static void count_inlinees(const struct function *f, uint32_t *n)
 
 int show_compute(const struct profile *profile, struct show_figures *ret_figures)
 {
+	struct verdict_input known = { VERDICT_INPUT_UNKNOWN };
 	struct show_figures figures = { 0 };
 	int r = summary_compute(profile, &figures.summary);
 
@@ -34,14 +35,9 @@ int show_compute(const struct profile *profile, struct show_figures *ret_figures
 		figures.total_of_totals += (double)profile->functions[i]->total;
 		count_inlinees(profile->functions[i], &figures.n_inlinees);
 	}
-	figures.verdict = verdict_judge(
-		&(struct verdict_input){
-			.n_records = figures.summary.n_records,
-			.density = figures.density,
-			.lost_share = SHARE_UNKNOWN,
-			.invalid_share = SHARE_UNKNOWN,
-		},
-		&(struct verdict_limits)VERDICT_LIMITS_DEFAULT);
+	known.n_records = figures.summary.n_records;
+	known.density = figures.density;
+	figures.verdict = verdict_judge(&known, &(struct verdict_limits)VERDICT_LIMITS_DEFAULT);
 	*ret_figures = figures;
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verdict.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -19,29 +20,82 @@ static struct verdict_result result(enum verdict verdict, const char *format, ..
 	return r;
 }
 
+static bool is_unfit(const struct verdict_input *input, const struct verdict_limits *limits,
+		     struct verdict_result *r)
+{
+	if (input->n_records == 0 || input->density <= 0)
+		*r = result(VERDICT_UNFIT, "it has no samples");
+	else if (input->lost_share > limits->max_lost)
+		*r = result(VERDICT_UNFIT, "%.0f%% of the samples were lost, limit %.0f%%",
+			    100 * input->lost_share, 100 * limits->max_lost);
+	else if (input->invalid_share > limits->max_invalid)
+		*r = result(VERDICT_UNFIT,
+			    "%.0f%% of the ranges do not fit the vmlinux, limit %.0f%%",
+			    100 * input->invalid_share, 100 * limits->max_invalid);
+	else
+		return false;
+	return true;
+}
+
+static bool is_thin(const struct verdict_input *input, const struct verdict_limits *limits,
+		    struct verdict_result *r)
+{
+	if (input->is_ip_only)
+		*r = result(VERDICT_THIN,
+			    "from instruction pointers only: it has no branches and no calls, and "
+			    "a density of %.1f",
+			    input->density);
+	else if (input->density < (double)limits->min_density)
+		*r = result(VERDICT_THIN,
+			    "density %.1f of %" PRIu64 ": take %.1f times the samples",
+			    input->density, limits->min_density,
+			    (double)limits->min_density / input->density);
+	else if (input->n_samples < limits->min_samples)
+		*r = result(VERDICT_THIN, "%" PRIu64 " samples of %" PRIu64, input->n_samples,
+			    limits->min_samples);
+	else
+		return false;
+	return true;
+}
+
+static bool is_beyond(uint64_t age_ns, uint64_t max_age_ns)
+{
+	return max_age_ns && age_ns != AGE_UNKNOWN && age_ns > max_age_ns;
+}
+
+static double days(uint64_t ns)
+{
+	return (double)ns / (86400.0 * 1e9);
+}
+
+static bool is_stale(const struct verdict_input *input, const struct verdict_limits *limits,
+		     struct verdict_result *r)
+{
+	if (is_beyond(input->kernel_age_ns, limits->max_kernel_age_ns))
+		*r = result(VERDICT_STALE, "its kernel was built %.1f days ago, limit %.1f",
+			    days(input->kernel_age_ns), days(limits->max_kernel_age_ns));
+	else if (is_beyond(input->age_ns, limits->max_age_ns))
+		*r = result(VERDICT_STALE, "it was counted %.1f days ago, limit %.1f",
+			    days(input->age_ns), days(limits->max_age_ns));
+	else if (input->overlap != SHARE_UNKNOWN && input->overlap < limits->min_overlap)
+		*r = result(VERDICT_STALE,
+			    "only %.1f%% alike with the profile before it, limit %.1f%%: the load "
+			    "has changed",
+			    100 * input->overlap, 100 * limits->min_overlap);
+	else
+		return false;
+	return true;
+}
+
 struct verdict_result verdict_judge(const struct verdict_input *input,
 				    const struct verdict_limits *limits)
 {
-	if (input->n_records == 0 || input->density <= 0)
-		return result(VERDICT_UNFIT, "it has no samples");
-	if (input->lost_share > limits->max_lost)
-		return result(VERDICT_UNFIT, "%.0f%% of the samples were lost, limit %.0f%%",
-			      100 * input->lost_share, 100 * limits->max_lost);
-	if (input->invalid_share > limits->max_invalid)
-		return result(VERDICT_UNFIT,
-			      "%.0f%% of the ranges do not fit the vmlinux, limit %.0f%%",
-			      100 * input->invalid_share, 100 * limits->max_invalid);
-	if (input->is_ip_only)
-		return result(
-			VERDICT_THIN,
-			"from instruction pointers only: it has no branches and no calls, and a "
-			"density of %.1f",
-			input->density);
-	if (input->density < limits->min_density)
-		return result(VERDICT_THIN, "density %.1f of %.0f: take %.1f times the samples",
-			      input->density, limits->min_density,
-			      limits->min_density / input->density);
-	return result(VERDICT_FIT, "density %.1f, %.0f is enough", input->density,
+	struct verdict_result r;
+
+	if (is_unfit(input, limits, &r) || is_thin(input, limits, &r) ||
+	    is_stale(input, limits, &r))
+		return r;
+	return result(VERDICT_FIT, "density %.1f, %" PRIu64 " is enough", input->density,
 		      limits->min_density);
 }
 
@@ -52,6 +106,8 @@ const char *verdict_name(enum verdict verdict)
 		return "fit";
 	case VERDICT_THIN:
 		return "thin";
+	case VERDICT_STALE:
+		return "stale";
 	case VERDICT_UNFIT:
 		return "unfit";
 	}

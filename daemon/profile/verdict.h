@@ -4,14 +4,18 @@
 /*
  * One word on whether a profile should be used, and the reason.
  *
- * The rule, in this order:
- *	unfit	there are no samples, or more than max_lost of them were lost, or more than
+ * The rule, in this order; the first that applies is the verdict:
+ *	unfit	there are no samples; or more than max_lost of those taken were lost; or more than
  *		max_invalid of the ranges between branches were rejected: something is wrong, and
  *		more of the same would not help
  *	thin	it is from instruction pointers only, which say nothing of branches; or the density
- *		is below min_density: more samples would help
+ *		is below min_density, or there are fewer than min_samples: more would help
+ *	stale	it is good, but perhaps not of what is to be built, or not of what runs now: its
+ *		kernel was built more than max_kernel_age ago; or it was counted more than max_age
+ *		ago; or it is less than min_overlap alike with the profile before it, so that one of
+ *		the two does not show what this machine does
  *	fit	otherwise
- * Shares are of 1. A share that is not known (an old file, a dump) is not judged.
+ * Shares are of 1. What is not known (an old file, a dump) is not judged, nor what has no limit.
  */
 
 #include <stdbool.h>
@@ -20,29 +24,43 @@
 enum verdict {
 	VERDICT_FIT,
 	VERDICT_THIN,
+	VERDICT_STALE,
 	VERDICT_UNFIT,
 };
 
 #define SHARE_UNKNOWN (-1.0)
+#define SAMPLES_UNKNOWN UINT64_MAX
+#define AGE_UNKNOWN UINT64_MAX
 
 struct verdict_input {
 	uint64_t n_records;   /* of the profile that have samples */
 	double density;	      /* density.h */
 	double lost_share;    /* of the samples taken, or SHARE_UNKNOWN */
-	double invalid_share; /* of the ranges whose both ends are kernel code, or SHARE_UNKNOWN */
+	double invalid_share; /* ranges_invalid_share(), or SHARE_UNKNOWN */
 	bool is_ip_only;      /* Mode=ip: no branch stacks */
+	uint64_t n_samples;   /* that it was made of, or SAMPLES_UNKNOWN */
+	double overlap;	      /* with the profile before it, overlap.h, or SHARE_UNKNOWN */
+	/* when it is judged; or AGE_UNKNOWN */
+	uint64_t kernel_age_ns; /* since that was built */
+	uint64_t age_ns;	/* since its counting ended */
 };
 
+#define VERDICT_INPUT_UNKNOWN                                                                      \
+	.lost_share = SHARE_UNKNOWN, .invalid_share = SHARE_UNKNOWN, .n_samples = SAMPLES_UNKNOWN, \
+	.overlap = SHARE_UNKNOWN, .kernel_age_ns = AGE_UNKNOWN, .age_ns = AGE_UNKNOWN
+
+/* 0 is no limit, for the shares of max_ it is 1. */
 struct verdict_limits {
-	double min_density;
-	double max_lost;
-	double max_invalid;
+	uint64_t min_density, min_samples;
+	double max_lost, max_invalid, min_overlap;
+	uint64_t max_kernel_age_ns, max_age_ns;
 };
 
 /*
  * min_density is llvm-profgen's (ProfileGenerator.cpp, ProfileDensityThreshold). Loss is random, so
  * a fifth hurts little, half means that rings are far too small. Healthy recordings reject 1 to 2 %
- * of their ranges in compatible mode; a wrong vmlinux rejects most.
+ * of their ranges in compatible mode; a wrong vmlinux rejects most. How much a load may change, and
+ * how old a kernel may be, only its owner knows.
  */
 #define VERDICT_LIMITS_DEFAULT { .min_density = 50, .max_lost = 0.5, .max_invalid = 0.25 }
 

@@ -2,6 +2,7 @@
 #include "json_facts.h"
 
 #include <json-c/json.h>
+#include <math.h>
 #include <linux/perf_event.h>
 #include "aggregate/counters.h"
 #include "aggregate/tally.h"
@@ -20,6 +21,12 @@ static struct json_object *finish(struct json_object *object, bool ok)
 		return object;
 	json_object_put(object);
 	return NULL;
+}
+
+/* SHARE_UNKNOWN is null. */
+static void add_share(struct json_object *object, const char *key, double share, bool *ok)
+{
+	json_add_double(object, key, share == SHARE_UNKNOWN ? NAN : share, ok);
 }
 
 /* A number and its key; the key of a table is by enum. */
@@ -45,6 +52,8 @@ struct json_object *json_of_kernel(const struct kernel_identity *kernel, const c
 	json_add_text(object, "release", kernel->release, &ok);
 	json_add_text(object, "machine", kernel->machine, &ok);
 	json_add_text(object, "buildId", hex, &ok);
+	json_add_utc(object, "built", kernel->built_s * 1000000, &ok);
+	json_add_u64(object, "builtUsec", kernel->built_s * 1000000, &ok);
 	json_add_u64(object, "livepatches", kernel->n_livepatches, &ok);
 	json_add_text(object, "vmlinux", vmlinux, &ok);
 	return finish(object, ok);
@@ -139,6 +148,9 @@ struct json_object *json_of_samples(const struct tally_sums *sums)
 	json_add_u64(object, "used", result.n_used, &ok);
 	json_add(object, "rejected", of_rejected(sums, &result), &ok);
 	json_add_u64(object, "lost", result.n_lost, &ok);
+	add_share(object, "lostShare",
+		  result.n_taken ? (double)result.n_lost / (double)result.n_taken : SHARE_UNKNOWN,
+		  &ok);
 	json_add_u64(object, "lostInHardware", c->ring.n_hw_lost, &ok);
 	json_add_bool(object, "lostIsLowerBound", result.is_lower_bound, &ok);
 	json_add_bool(object, "isBalanced", is_balanced, &ok);
@@ -311,6 +323,7 @@ static struct json_object *of_locations(const struct accumulate_stats *s)
 static void add_figures(struct json_object *object, const struct profile_facts *facts, bool *ok)
 {
 	json_add_double(object, "density", facts->density, ok);
+	add_share(object, "overlap", facts->overlap, ok);
 	json_add_u64(object, "functions", facts->n_functions, ok);
 	json_add_u64(object, "inlinees", facts->n_inlinees, ok);
 	json_add_u64(object, "records", facts->n_records, ok);
@@ -337,6 +350,7 @@ struct json_object *json_of_facts(const struct profile_facts *facts)
 	json_add_u64(object, "distinctRanges", facts->n_ranges, &ok);
 	json_add_bool(object, "isSelected", facts->is_selected, &ok);
 	if (facts->is_selected) {
+		add_share(object, "invalidShare", ranges_invalid_share(&facts->ranges), &ok);
 		json_add(object, "ranges", of_ranges(&facts->ranges), &ok);
 		json_add(object, "branches", of_branches(&facts->branches), &ok);
 	}

@@ -7,6 +7,7 @@
 #include "aggregate/tally.h"
 #include "base/buf.h"
 #include "json_build.h"
+#include "profile/verdict.h"
 
 _Static_assert(MANIFEST_SHA256_BYTES == SHA256_DIGEST_LENGTH, "of a SHA-256");
 
@@ -87,6 +88,28 @@ static struct json_object *of_work(const struct tally_sums *sums, bool *ok)
 	return object;
 }
 
+static struct json_object *of_limits(const struct verdict_limits *limits, bool *ok)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_u64(object, "minDensity", limits->min_density, ok);
+	json_add_u64(object, "minSamples", limits->min_samples, ok);
+	json_add_double(object, "maxLostShare", limits->max_lost, ok);
+	json_add_double(object, "maxInvalidShare", limits->max_invalid, ok);
+	json_add_double(object, "minOverlap", limits->min_overlap, ok);
+	json_add_u64(object, "maxKernelAgeNs", limits->max_kernel_age_ns, ok);
+	return object;
+}
+
+static struct json_object *of_profile(const struct manifest_input *input, bool *ok)
+{
+	struct json_object *object = json_of_facts(input->facts);
+
+	json_add_text(object, "previous", input->previous, ok);
+	json_add(object, "limits", of_limits(input->limits, ok), ok);
+	return object;
+}
+
 int manifest_encode(const struct manifest_input *input, struct buf *buf)
 {
 	struct json_object *root = json_object_new_object();
@@ -98,7 +121,7 @@ int manifest_encode(const struct manifest_input *input, struct buf *buf)
 	json_add(root, "kernel", json_of_kernel(input->kernel, input->vmlinux), &ok);
 	json_add(root, "interval", of_interval(input, &ok), &ok);
 	json_add(root, "sampling", of_sampling(input, &ok), &ok);
-	json_add(root, "profile", json_of_facts(input->facts), &ok);
+	json_add(root, "profile", of_profile(input, &ok), &ok);
 	json_add(root, "weight", of_weight(input, &ok), &ok);
 	json_add(root, "samples", json_of_samples(sums), &ok);
 	json_add(root, "counters", json_of_counters(input->counters), &ok);

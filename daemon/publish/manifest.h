@@ -16,6 +16,7 @@
 #include "json_facts.h"
 
 struct buf;
+struct verdict_limits;
 
 /* Grows when a key goes or changes its meaning; a new key does not count. */
 #define MANIFEST_SCHEMA 1
@@ -53,6 +54,8 @@ struct manifest_input {
 	double effective_samples; /* of equal weight that would be as good, see budget.h */
 
 	const struct profile_facts *facts;
+	const struct verdict_limits *limits; /* that its verdict was found by */
+	const char *previous; /* name of the profile that it was compared with; NULL: of none */
 	const struct manifest_file *files; /* n_files; not the manifest itself */
 	size_t n_files;
 };

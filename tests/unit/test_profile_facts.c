@@ -26,6 +26,7 @@ static struct profile_facts example(void)
 	memset(f.build_id, 1, 4);
 	f.n_build_id_bytes = 4;
 	f.density = 61.5;
+	f.overlap = 1;
 	f.n_functions = 10;
 	f.n_records = 100;
 	f.total_samples = 100000;
@@ -99,11 +100,15 @@ static void test_facts_that_cannot_be_are_refused(void **state)
 	REFUSED(f.is_selected = 2, "flag");
 	REFUSED(f.is_ip_only = UINT32_MAX, "flag");
 	REFUSED(f.is_fs = 2, "flag");
-	REFUSED(f.verdict = 3, "verdict");
+	REFUSED(f.verdict = 4, "verdict");
 	REFUSED(f.verdict = UINT32_MAX, "verdict");
 	REFUSED(f.density = NAN, "density");
 	REFUSED(f.density = INFINITY, "density");
 	REFUSED(f.density = -0.5, "density");
+	REFUSED(f.overlap = NAN, "overlap");
+	REFUSED(f.overlap = -0.5, "overlap");
+	REFUSED(f.overlap = 1.001, "overlap");
+	REFUSED(f.overlap = INFINITY, "overlap");
 	REFUSED(f.n_build_id_bytes = BUILD_ID_BYTES_MAX + 1, "build id");
 	REFUSED(f.n_build_id_bytes = SIZE_MAX, "build id");
 	REFUSED(f.build_id[4] = 1, "build id");
@@ -157,6 +162,7 @@ static void test_facts_of_no_profile_have_no_figures(void **state)
 		assert_int_equal(read_facts(&f, &problem), -EBADMSG);
 	}
 	REFUSED(f = (struct profile_facts)PROFILE_FACTS_INIT; f.density = 1, "not there");
+	REFUSED(f = (struct profile_facts)PROFILE_FACTS_INIT; f.overlap = 0, "not there");
 	REFUSED(f = (struct profile_facts)PROFILE_FACTS_INIT;
 		f.verdict = VERDICT_THIN, "not there");
 }

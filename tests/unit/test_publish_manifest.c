@@ -31,6 +31,7 @@ struct fixture {
 	struct gate_options gate;
 	struct budget budget;
 	struct profile_facts facts;
+	struct verdict_limits limits;
 	struct manifest_file files[2];
 	struct manifest_input input;
 	struct json_object *root; /* of the last encode() */
@@ -75,6 +76,7 @@ static void set_up(struct fixture *f)
 		.kernel = { .build_id = { .bytes = { 0xab, 0xcd }, .n_bytes = 2 },
 			    .release = "6.12.1-test",
 			    .machine = "x86_64",
+			    .built_s = 1795262400,
 			    .boot_id = "c0ffee00-0000-0000-0000-000000000000" },
 		.attr = { .type = 4, .config = 0x20c4, .sample_period = 500009 },
 		.event = { .pmu = "cpu_core",
@@ -86,6 +88,7 @@ static void set_up(struct fixture *f)
 		.gate = GATE_OPTIONS_DEFAULT,
 		.counters = { .n_entries = 5000, .n_removed = { [REMOVED_TABLE_FULL] = 12 } },
 		.facts = PROFILE_FACTS_INIT,
+		.limits = VERDICT_LIMITS_DEFAULT,
 		.files = { { .name = "a.afdo", .format = "extbinary", .n_bytes = 3 },
 			   { .name = "a.unsym", .format = "unsymbolized", .n_bytes = 0 } },
 	};
@@ -95,6 +98,7 @@ static void set_up(struct fixture *f)
 	f->facts.has_profile = f->facts.is_selected = 1;
 	f->facts.verdict = VERDICT_THIN;
 	f->facts.density = 12.25;
+	f->facts.overlap = 0.875;
 	f->facts.n_functions = 1234;
 	f->facts.n_records = 9;
 	f->facts.ranges.n_pairs = 500;
@@ -121,6 +125,8 @@ static void set_up(struct fixture *f)
 		.weight_sum = 1500,
 		.effective_samples = 800.5,
 		.facts = &f->facts,
+		.limits = &f->limits,
+		.previous = "before.afdo",
 		.files = f->files,
 		.n_files = 2,
 	};
@@ -250,6 +256,15 @@ static void test_manifest_profile_figures_and_verdict(void **state)
 	expect(&f, "profile.verdict", "thin");
 	expect(&f, "profile.reason", "density 12.2 of 50");
 	expect(&f, "profile.density", "12.25");
+	expect(&f, "profile.overlap", "0.875");
+	expect(&f, "profile.previous", "before.afdo");
+	expect(&f, "profile.invalidShare", "0.008");
+	expect(&f, "profile.limits.minDensity", "50");
+	expect(&f, "profile.limits.maxLostShare", "0.5");
+	expect(&f, "profile.limits.maxKernelAgeNs", "0");
+	expect(&f, "kernel.built", "2026-11-21T12:00:00Z");
+	expect(&f, "kernel.builtUsec", "1795262400000000");
+	expect(&f, "samples.lostShare", "0.037");
 	expect(&f, "profile.functions", "1234");
 	expect(&f, "profile.ranges.pairs", "500");
 	expect(&f, "profile.ranges.bogus", "4");
@@ -305,6 +320,8 @@ static void test_manifest_without_profile_gate_and_budget_leaves_them_out(void *
 	f.input.budget = NULL;
 	f.input.vmlinux = NULL;
 	f.input.begin_usec = 0;
+	f.input.previous = NULL;
+	f.kernel.built_s = 0;
 	f.input.mode = EVENT_MODE_IP;
 	f.input.n_events = 0;
 	encode(&f);
@@ -312,6 +329,9 @@ static void test_manifest_without_profile_gate_and_budget_leaves_them_out(void *
 	expect(&f, "profile.isThere", "false");
 	expect(&f, "profile.verdict", "unfit");
 	assert_false(json_object_object_get_ex(find(&f, "profile"), "density", NULL));
+	assert_false(json_object_object_get_ex(find(&f, "profile"), "overlap", NULL));
+	expect(&f, "profile.previous", "null");
+	expect(&f, "kernel.built", "null");
 	assert_false(json_object_object_get_ex(find(&f, "profile"), "ranges", NULL));
 	expect(&f, "kernel.vmlinux", "null");
 	expect(&f, "interval.begin", "null");

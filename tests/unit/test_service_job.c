@@ -62,6 +62,7 @@ static int setup(void **state)
 		.view = tally_view(f->tally, TALLY_CLOSED),
 		.vmlinux = { &build_id, "6.12.0-test", f->path },
 		.lost_share = 0,
+		.previous_fd = -1,
 	};
 	*state = f;
 	return 0;
