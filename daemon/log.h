@@ -120,7 +120,7 @@ enum log_level {
 	  "b0556bd3da1344c8bf8e44f4a254badd")                                                      \
 	X(PUBLISH_INCOMPLETE, "publish-incomplete", WARNING, 5, "files reason",                    \
 	  "92abcafd1d744dbaa3bc83b4f8130abd")                                                      \
-	X(PUBLISH_FAILED, "publish-failed", ERROR, 5, "what reason errno",                         \
+	X(PUBLISH_FAILED, "publish-failed", ERROR, 5, "what reason",                               \
 	  "a9e5631dd8b748949e3bbb04eb91e510")                                                      \
 	X(PUBLISH_SKIPPED, "publish-skipped", INFO, 10, "reason",                                  \
 	  "a39c772ce9f8491d81b41abf93eadcea")                                                      \
