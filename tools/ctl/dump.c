@@ -27,7 +27,7 @@ static void show_progress(struct json_object *reply)
 	const char *state = view_text(reply, "state");
 	char time[VIEW_SIZE];
 
-	if (isatty(STDERR_FILENO))
+	if (view_moves(STDERR_FILENO))
 		fprintf(stderr, "\r%.20s, %s\033[K", state ? state : "working",
 			view_time(view_number_or(reply, "elapsedMs", 0) / 1000, time,
 				  sizeof(time)));
@@ -35,7 +35,7 @@ static void show_progress(struct json_object *reply)
 
 static void end_progress(void)
 {
-	if (isatty(STDERR_FILENO))
+	if (view_moves(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "view.h"
 
 /* Held against autofdod-ctl.1 and the completions by tests/man/ctl. */
 static const char usage[] = "Usage: autofdod-ctl [OPTION...] COMMAND\n"
@@ -82,7 +83,7 @@ int ctl_fail(enum ctl_exit code, const char *format, ...)
 	for (char *c = text; *c; c++)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
-	if (isatty(STDERR_FILENO))
+	if (view_moves(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
 	fprintf(stderr, "autofdod-ctl: %s\n", text);
 	return (int)code;

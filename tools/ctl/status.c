@@ -17,40 +17,58 @@ static const char *or_unknown(const char *text)
 	return text ? text : "unknown";
 }
 
-/* Why there is no sampling now, from what the stages say; NULL: there is, or nobody knows. */
-static const char *why_not(struct json_object *status, char *text, size_t size)
+static const char *share_at(struct json_object *status, const char *path, char *text)
 {
-	const char *problem = view_text(status, "sampler.problem");
-	struct json_object *is_allowed = view_at(status, "budget.isSampling");
-	struct json_object *is_open = view_at(status, "gate.isOpen");
-	char now[VIEW_SIZE], open[VIEW_SIZE];
+	return view_share(view_number_or(status, path, 0), text, VIEW_SIZE);
+}
 
-	if (strcmp(or_unknown(view_text(status, "state")), "sampling") == 0)
-		return NULL;
-	if (view_number_or(status, "sampler.sampling", 1) == 0 && problem)
-		return problem;
-	if (is_allowed && !json_object_get_boolean(is_allowed)) {
-		snprintf(text, size, "budget: %s", or_unknown(view_text(status, "budget.reason")));
-		return text;
-	}
-	if (is_open && !json_object_get_boolean(is_open)) {
-		snprintf(
-			text, size, "gate closed: %s busy, opens at %s",
-			view_share(view_number_or(status, "gate.utilization", 0), now, sizeof(now)),
-			view_share(view_number_or(status, "gate.openUtilization", 0), open,
-				   sizeof(open)));
-		return text;
-	}
-	return problem;
+static void describe_budget(struct json_object *status, char *text, size_t size)
+{
+	const char *reason = or_unknown(view_text(status, "budget.reason"));
+	const char *most = view_text(status, "budget.stoppedBy");
+
+	if (strcmp(reason, "enough") == 0)
+		snprintf(text, size, "not sampling: this hour's samples are gathered");
+	else if (strcmp(reason, "stopped") == 0)
+		snprintf(text, size, "not sampling: it cost far more than the budget%s%s",
+			 most ? ", most of it " : "", most ? most : "");
+	else
+		snprintf(text, size, "not sampling: budget, %s", reason);
+}
+
+/* States are those of sampling_state() and pace_reason_name(), daemon/. */
+static void describe_state(struct json_object *status, char *text, size_t size)
+{
+	const char *state = or_unknown(view_text(status, "state"));
+	const char *problem = view_text(status, "sampler.problem");
+	char share[VIEW_SIZE], open[VIEW_SIZE];
+
+	if (strcmp(state, "gate") == 0)
+		snprintf(text, size, "not sampling: the machine is %s busy, it begins at %s",
+			 share_at(status, "gate.utilization", share),
+			 share_at(status, "gate.openUtilization", open));
+	else if (strcmp(state, "budget") == 0)
+		describe_budget(status, text, size);
+	else if (strcmp(state, "duty") == 0)
+		snprintf(text, size, "sampling %s of the time, for the budget; not now",
+			 share_at(status, "budget.duty", share));
+	else if (strcmp(state, "paused") == 0)
+		snprintf(text, size, "not sampling: paused, until autofdod-ctl resume");
+	else if (strcmp(state, "waiting") == 0)
+		snprintf(text, size, "not sampling: no CPU is open%s%s", problem ? ": " : "",
+			 problem ? problem : "");
+	else if (strcmp(state, "sampling") == 0 || !problem)
+		snprintf(text, size, "%s", state);
+	else
+		snprintf(text, size, "%s: %s", state, problem);
 }
 
 static void show_state(struct json_object *status)
 {
-	const char *state = or_unknown(view_text(status, "state"));
-	char text[200];
-	const char *why = why_not(status, text, sizeof(text));
+	char text[500];
 
-	view_line("State", "%s%s%s", state, why ? ", " : "", why ? why : "");
+	describe_state(status, text, sizeof(text));
+	view_wrapped("State", text);
 }
 
 static void show_cpus(struct json_object *status)
@@ -79,7 +97,7 @@ static void show_cpus(struct json_object *status)
 	else
 		view_line("CPUs", "%zu of %zu sampling", n_sampling, n);
 	if (n_refused > 0)
-		view_line("", "%zu refused: %s", n_refused, problem);
+		view_line("", "%zu with a problem: %s", n_refused, problem);
 }
 
 /* The folder is the build id, which the kernel's lines have. */
@@ -93,6 +111,7 @@ static const char *base_name(const char *path)
 static void show_profile(struct json_object *status, double now_s)
 {
 	struct json_object *p = view_at(status, "publication");
+	struct json_object *is_ip_only = view_at(p, "profile.isIpOnly");
 	const char *verdict = view_text(p, "profile.verdict");
 	const char *reason = view_text(p, "profile.reason");
 	double age_s = view_age(view_text(p, "last_at"), now_s), density;
@@ -102,11 +121,14 @@ static void show_profile(struct json_object *status, double now_s)
 		view_line("Profile", "none yet");
 	} else if (!verdict) {
 		view_line("Profile", "failed, %s ago", view_time(age_s, age, sizeof(age)));
-		view_line("", "%s", or_unknown(view_text(p, "last_problem")));
+		view_wrapped("", or_unknown(view_text(p, "last_problem")));
 	} else {
-		view_line("Profile", "%s, %s ago", verdict, view_time(age_s, age, sizeof(age)));
+		view_line("Profile", "%s, %s ago%s", verdict, view_time(age_s, age, sizeof(age)),
+			  is_ip_only && json_object_get_boolean(is_ip_only)
+				  ? ", of instruction pointers"
+				  : "");
 		if (reason && *reason)
-			view_line("", "%s", reason);
+			view_wrapped("", reason);
 		if (view_text(p, "last_file"))
 			view_line("", "%s", base_name(view_text(p, "last_file")));
 		if (view_number(p, "profile.density", &density))

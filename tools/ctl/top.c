@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 #include "client.h"
 #include "view.h"
 
@@ -19,7 +20,8 @@ static unsigned int n_lines(void)
 {
 	struct winsize size;
 
-	if (view_columns() == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row < 5)
+	if (!view_moves(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 ||
+	    size.ws_row < 5)
 		return 20;
 	return size.ws_row > 203 ? 200 : size.ws_row - 3u;
 }
@@ -43,16 +45,17 @@ static void show(struct json_object *reply)
 			   ? json_object_array_length(functions)
 			   : 0;
 
-	if (view_columns() > 0)
+	if (view_moves(STDOUT_FILENO))
 		fputs("\033[H\033[J", stdout);
 	view_line(NULL, "%s: %s samples, %s lost, in %s", state ? state : "unknown",
 		  view_count(view_number_or(reply, "samples", 0), samples, sizeof(samples)),
 		  view_count(view_number_or(reply, "lost", 0), lost, sizeof(lost)),
 		  view_time(view_number_or(reply, "elapsedMs", 0) / 1000, time, sizeof(time)));
 	view_line(NULL, "%7s %8s  %s", "share", "samples", "function");
-	for (size_t i = 0; i < n; i++)
+	/* fewer than were asked for, if the terminal has become smaller */
+	for (size_t i = 0; i < n && i < n_lines(); i++)
 		show_function(json_object_array_get_idx(functions, i));
-	if (view_columns() == 0)
+	if (!view_moves(STDOUT_FILENO))
 		putchar('\n');
 }
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -107,6 +108,13 @@ double view_age(const char *utc, double now_s)
 	return end && !*end ? now_s - (double)timegm(&tm) : -1;
 }
 
+bool view_moves(int fd)
+{
+	const char *terminal = getenv("TERM"); /* NOLINT(concurrency-mt-unsafe): one thread */
+
+	return isatty(fd) && terminal && *terminal && strcmp(terminal, "dumb") != 0;
+}
+
 unsigned int view_columns(void)
 {
 	struct winsize size;
@@ -142,6 +150,34 @@ void view_line(const char *label, const char *format, ...)
 	if (make_printable(line) > n_columns && n_columns > 0)
 		memcpy(line + n_columns - 2, "..", sizeof(".."));
 	puts(line);
+}
+
+/* How much of text goes into a line of n_columns: up to a blank, if there is one. */
+static size_t line_length(const char *text, size_t n_columns)
+{
+	size_t n = strlen(text);
+
+	if (n <= n_columns)
+		return n;
+	for (n = n_columns; n > 0 && text[n] != ' '; n--)
+		;
+	return n > 0 ? n : n_columns;
+}
+
+void view_wrapped(const char *label, const char *text)
+{
+	size_t n_columns = view_columns();
+
+	for (unsigned int i = 1; n_columns > 0 && i < VIEW_LINES_MAX; i++) {
+		size_t n = line_length(text, n_columns - LABEL_COLUMNS);
+
+		if (!text[n])
+			break;
+		view_line(label, "%.*s", (int)n, text);
+		label = "";
+		text += n + (text[n] == ' ');
+	}
+	view_line(label, "%s", text);
 }
 
 void view_whole_line(const char *format, ...)

@@ -30,6 +30,10 @@ const char *view_share(double share, char *text, size_t size);
 double view_age(const char *utc, double now_s);
 
 #define VIEW_SIZE 40u
+#define VIEW_LINES_MAX 4u
+
+/* A terminal that knows how to move its cursor. */
+bool view_moves(int fd);
 
 /* lines on stdout */
 
@@ -40,5 +44,7 @@ unsigned int view_columns(void);
  * NULL: text alone; "": text under a label.
  */
 void view_line(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* As many lines as it takes, VIEW_LINES_MAX at most, broken at blanks; elsewhere one. */
+void view_wrapped(const char *label, const char *text);
 /* Not cut: with a path, which somebody wants to copy. */
 void view_whole_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
