@@ -29,8 +29,8 @@ static char *read_page(void)
 	FILE *file = fopen(IO_AUTOFDOD_7, "r");
 	char *page = calloc(1, PAGE_BYTES_MAX);
 
-	assert_non_null(file);
-	assert_non_null(page);
+	if (!file || !page)
+		fail_msg("cannot read %s", IO_AUTOFDOD_7);
 	assert_true(fread(page, 1, PAGE_BYTES_MAX - 1, file) > 0);
 	assert_int_equal(fclose(file), 0);
 	return page;

@@ -23,8 +23,6 @@
 #define SERVICE "autofdod.service"
 #define SOCKET "autofdod.socket"
 
-extern char **environ;
-
 /* parsing */
 
 /* The value of key in a block, of at most size - 1 bytes; "" if it is not there. */
