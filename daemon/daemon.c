@@ -15,6 +15,7 @@
 #include "host.h"
 #include "log.h"
 #include "options.h"
+#include "reload.h"
 #include "service.h"
 
 #define STATUS_NS (5 * NS_PER_S)
@@ -84,7 +85,7 @@ static int on_status(sd_event_source *timer, uint64_t usec, void *userdata)
 
 /* Intervals begin at a time of day that is this host's own, so that a fleet does not act in step.
  */
-static void arm_interval(struct daemon *d)
+void daemon_arm_interval(struct daemon *d)
 {
 	uint64_t interval_ns = d->options->interval_ns, now_ns = clock_realtime_ns();
 	uint64_t phase = phase_of_host(d->host->phase_key, d->host->n_phase_key, "rotation");
@@ -101,7 +102,7 @@ static int on_interval(sd_event_source *timer, uint64_t usec, void *userdata)
 	(void)timer, (void)usec;
 	d->pass_name = "interval";
 	publication_start(d, PUBLICATION_INTERVAL);
-	arm_interval(d);
+	daemon_arm_interval(d);
 	return 0;
 }
 
@@ -166,6 +167,18 @@ static int on_demand(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)source, (void)info;
 	d->pass_name = "demand";
 	publication_start(d, PUBLICATION_DEMAND);
+	return 0;
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct daemon *d = userdata;
+	struct problem problem = { "" };
+
+	(void)source, (void)info;
+	d->pass_name = "reload";
+	/* whatever comes of it is in the log */
+	(void)!reload(d, NULL, &problem);
 	return 0;
 }
 
@@ -246,6 +259,7 @@ static int add_signals(struct daemon *d)
 		{ SIGTERM, on_stop },
 		{ SIGINT, on_stop },
 		{ SIGUSR1, on_demand },
+		{ SIGHUP, on_reload },
 	};
 	sigset_t set;
 	int r = 0;
@@ -280,6 +294,19 @@ static struct pace_options pace_options_of(const struct daemon *d)
 	options.budget.period = d->host->events[0].form.attr.sample_period;
 	options.budget.cost = budget_cost_of(d->host->descriptions[0].cost);
 	return options;
+}
+
+void daemon_follow_pace_options(struct daemon *d)
+{
+	struct pace_options options = pace_options_of(d);
+	struct problem problem = { "" };
+	int r = pace_set_options(&d->pace, &options, &problem);
+
+	/* the table of settings has the same bounds */
+	if (r < 0)
+		log_event(d->log, LOG_FAILED, LOG_TEXT("what", "pace"),
+			  LOG_TEXT("reason", problem.text), LOG_ERRNO(r));
+	sampling_look(d);
 }
 
 static unsigned int count_possible(const struct cpus *possible)
@@ -363,6 +390,7 @@ void daemon_free(struct daemon *d)
 	if (!d)
 		return;
 	metrics_file_deinit(d);
+	commands_deinit(d);
 	publication_deinit(d);
 	sampler_free(d->sampler);
 	if (d->has_pace)
@@ -377,6 +405,7 @@ void daemon_free(struct daemon *d)
 	sd_event_unref(d->event);
 	free(d->cpu_watches);
 	free(d->stat_text);
+	free(d->reloaded);
 	free(d);
 }
 
@@ -448,7 +477,7 @@ int daemon_run(struct daemon *d)
 			  LOG_TEXT("reason", problem.text), LOG_ERRNO(r));
 		return r == -ENODEV ? SERVICE_UNAVAILABLE : SERVICE_FAILED;
 	}
-	arm_interval(d);
+	daemon_arm_interval(d);
 	if (d->options->status[0])
 		daemon_arm(d->status_timer, 0);
 	metrics_file_follow(d);

@@ -16,6 +16,7 @@
 #include "base/macros.h"
 #include "base/problem.h"
 #include "collect/sampler.h"
+#include "commands.h"
 #include "intake.h"
 #include "metrics_file.h"
 #include "pace.h"
@@ -23,6 +24,7 @@
 
 struct daemon;
 struct daemon_options;
+struct options_origin;
 struct host;
 struct log;
 
@@ -43,7 +45,9 @@ struct loop_figures {
 };
 
 struct daemon {
-	const struct daemon_options *options; /* borrowed */
+	const struct daemon_options *options; /* borrowed, until others were loaded … */
+	struct daemon_options *reloaded;      /* … owned */
+	const struct options_origin *origin;  /* borrowed; NULL: cannot be loaded again */
 	struct log *log;		      /* borrowed */
 	struct host *host;		      /* borrowed */
 	sd_event *event;
@@ -59,6 +63,7 @@ struct daemon {
 	bool has_pace;
 	struct pace pace;
 	struct publication publication;
+	struct commands commands;
 	struct metrics_file metrics_file;
 
 	sd_event_source *sweep_timer, *look_timer, *books_timer, *interval_timer, *status_timer,
@@ -67,6 +72,7 @@ struct daemon {
 
 	bool is_ready;	  /* READY=1 was sent */
 	bool is_stopping; /* publish what there is, then end */
+	bool is_paused;	  /* by hand */
 	bool has_played;  /* the host's play has come to its end */
 	bool is_ended;	  /* the loop has ended */
 	bool has_opener_failed;
@@ -84,6 +90,7 @@ struct daemon {
 	uint64_t enabled_since_ns;  /* 0: the events are disabled */
 	uint64_t enabled_cpu_ns;    /* all CPUs' times together, until enabled_since_ns */
 	uint64_t next_interval_ns;  /* CLOCK_MONOTONIC */
+	uint64_t n_forgotten;	    /* samples that were counted and then reset */
 	uint64_t watchdog_ns; /* the service manager wants to hear of us so often; 0: it does not
 				 care */
 	struct loop_figures loop;
@@ -122,6 +129,10 @@ must_check int daemon_run(struct daemon *daemon);
 
 /* Lets a timer ring once, so long from now. */
 void daemon_arm(sd_event_source *timer, uint64_t delay_ns);
+/* After a reload: when the next interval ends. */
+void daemon_arm_interval(struct daemon *daemon);
+/* After a reload: gate and budget take other limits, what they have learnt stays. */
+void daemon_follow_pace_options(struct daemon *daemon);
 /* The last publication was the last thing to do, if it was: ends the loop. */
 void daemon_publication_ended(struct daemon *daemon);
 /* A child is waited for: while stopping, the service manager should wait so long, too. */
@@ -140,6 +151,8 @@ bool sampling_sweep(struct daemon *daemon); /* true: there is more */
 uint64_t sampling_sweep_ns(struct daemon *daemon);
 void sampling_read_books(struct daemon *daemon);
 void sampling_stop(struct daemon *daemon);
+/* Stops sampling, or lets the pace decide again. */
+void sampling_pause(struct daemon *daemon, bool is_paused);
 /* Of all events together. */
 uint64_t sampling_enabled_ns(const struct daemon *daemon, uint64_t now_ns);
 /* "sampling", "gate", …: one word for status. */

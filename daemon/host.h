@@ -34,6 +34,11 @@ struct host_calls {
 	/* CPU time of helpers that work for us beside this process, since the start. NULL: none. */
 	uint64_t (*helper_cpu_ns)(void *context);
 	/*
+	 * /proc/kallsyms with addresses, the caller's to close. 0; -errno and a sentence. NULL: the
+	 * kernel that is sampled is not the one that runs.
+	 */
+	int (*open_kallsyms)(void *context, int *ret_fd, struct problem *problem);
+	/*
 	 * A bounded piece of what a memory machine has to do; *ret_due_ns is when to be called
 	 * again (CLOCK_MONOTONIC). 0; HOST_E_END; -errno. NULL: the machine runs by itself.
 	 */

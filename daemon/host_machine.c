@@ -84,6 +84,15 @@ static bool has_failed(void *context, struct problem *ret_problem)
 	return m->opener && !opener_is_alive(m->opener, ret_problem);
 }
 
+static int open_kallsyms(void *context, int *ret_fd, struct problem *problem)
+{
+	struct host_machine *m = context;
+
+	if (!m->opener)
+		return problem_set(problem, -ENOENT, "there is no opener");
+	return opener_open_kallsyms(m->opener, ret_fd, problem);
+}
+
 static void free_machine(void *context)
 {
 	struct host_machine *m = context;
@@ -99,6 +108,7 @@ static const struct host_calls machine_calls = {
 	.read_online = read_online,
 	.read_stat = read_stat,
 	.helper_cpu_ns = helper_cpu_ns,
+	.open_kallsyms = open_kallsyms,
 	.has_failed = has_failed,
 	.free = free_machine,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "collect/branch.h"
 #include "collect/record.h"
+#include "hot.h"
 #include "kernel/map.h"
 
 uint64_t intake_window_ip(const struct kernel_text *text)
@@ -83,6 +84,24 @@ static struct sampler_verdict take_stack(struct intake *intake, const struct rec
 	return verdict;
 }
 
+/* Offset 0: outside of the window. */
+static uint32_t off_of(const struct intake *intake, uint64_t ip)
+{
+	uint64_t distance = ip - intake_window_ip(&intake->text);
+
+	return distance <= UINT32_MAX ? (uint32_t)distance : 0;
+}
+
+/* Where the kernel is left, the branch that leaves it is its last place. */
+static void show(const struct intake *intake, const struct sampler_sample *sample)
+{
+	const struct record_sample *record = sample->record;
+	uint32_t off_before =
+		record->n_entries ? off_of(intake, record->entries[0].from_ip) : 0;
+
+	hot_add(intake->hot, off_of(intake, where(sample)), off_before);
+}
+
 struct sampler_verdict intake_take(void *context, const struct sampler_sample *sample)
 {
 	struct intake *intake = context;
@@ -101,6 +120,8 @@ struct sampler_verdict intake_take(void *context, const struct sampler_sample *s
 	if (verdict.use == SAMPLER_USED) {
 		intake->weight_sum += weight;
 		intake->weight_squares_sum += weight * weight;
+		if (intake->hot)
+			show(intake, sample);
 	}
 	return verdict;
 }

@@ -14,6 +14,8 @@
 #include "kernel/ip_ranges.h"
 #include "kernel/kallsyms.h"
 
+struct hot;
+
 struct intake {
 	struct tally *tally;	     /* borrowed */
 	struct kernel_text text;     /* text_ip is where offsets count from */
@@ -24,6 +26,7 @@ struct intake {
 	uint64_t n_samples;	     /* that came here */
 	/* of the samples that were used */
 	uint64_t weight_sum, weight_squares_sum;
+	struct hot *hot; /* borrowed; NULL: nobody looks on */
 };
 
 /* Run-time address of offset 0 of the counters. */

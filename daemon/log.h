@@ -139,7 +139,7 @@ enum log_level {
 	X(PAUSED, "paused", NOTICE, 20, "client-uid for", "e0abe28b8b2c4e87b9b63813420bb5e2")      \
 	X(RESUMED, "resumed", NOTICE, 20, "client-uid because",                                    \
 	  "9000b58ddfe24fd097463b2022a2f123")                                                      \
-	X(COUNTERS_RESET, "counters-reset", NOTICE, 20, "client-uid",                              \
+	X(COUNTERS_RESET, "counters-reset", NOTICE, 20, "client-uid samples",                              \
 	  "1ad4a097cb5e497f80e397006b1cbe33")                                                      \
 	X(LOG_LEVEL_CHANGED, "log-level-changed", NOTICE, 20, "client-uid level",                  \
 	  "1609a9bbc42343b79d0f503a5b2b4bc2")                                                      \

@@ -149,7 +149,7 @@ static int check(const struct daemon_options *options, bool is_json)
 	return print(&output, status);
 }
 
-static int run(const struct daemon_options *options)
+static int run(const struct daemon_options *options, const struct options_origin *origin)
 {
 	bool is_journal = log_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM"));
 	struct log_config config = {
@@ -162,18 +162,18 @@ static int run(const struct daemon_options *options)
 	int status;
 
 	log_init(&log, &config);
-	status = service_run(options, &log);
+	status = service_run(options, origin, &log);
 	log_flush(&log);
 	log_deinit(&log);
 	return status;
 }
 
 static int act(enum options_action action, const struct daemon_options *options,
-	       const struct conf_report *report)
+	       const struct options_origin *origin, const struct conf_report *report)
 {
 	switch (action) {
 	case OPTIONS_RUN:
-		return run(options);
+		return run(options, origin);
 	case OPTIONS_CHECK:
 	case OPTIONS_CHECK_JSON:
 		return check(options, action == OPTIONS_CHECK_JSON);
@@ -204,13 +204,14 @@ static int load_and_act(int argc, char *const *argv, enum options_action action)
 	static struct conf_report report;
 	struct problem problem = { 0 };
 	char directory[PATH_MAX];
+	const struct options_origin origin = { argc, argv, directory };
 	int status, r;
 
 	if (!getcwd(directory, sizeof(directory)))
 		strcpy(directory, "/");
 	r = options_load(argc, argv, directory, &options, &report, &problem);
 	if (r == 0) {
-		status = act(action, &options, &report);
+		status = act(action, &options, &origin, &report);
 	} else if (r == OPTIONS_E_CONFIG) {
 		complain_of_config(&report.errors);
 		status = status_of_bad_config(action);
@@ -250,6 +251,6 @@ int main(int argc, char **argv)
 		return SERVICE_USAGE;
 	}
 	if (action == OPTIONS_HELP || action == OPTIONS_VERSION)
-		return act(action, &options, NULL);
+		return act(action, &options, NULL, NULL);
 	return load_and_act(argc, argv, action);
 }

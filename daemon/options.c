@@ -177,6 +177,8 @@ int options_resolve_paths(struct daemon_options *options, const char *directory,
 		r = resolve_path(options->config, directory, problem);
 	if (r == 0 && options->metrics_file[0])
 		r = resolve_path(options->metrics_file, directory, problem);
+	if (r == 0 && options->control_socket[0])
+		r = resolve_path(options->control_socket, directory, problem);
 	if (r == 0 && options->status[0])
 		r = resolve_path(options->status, directory, problem);
 	return r;
@@ -257,7 +259,8 @@ static void help_setting(const struct conf_setting *s, struct buf *text)
 void options_help(struct buf *text)
 {
 	static const char *const sections[] = { "Sampling", "Gate",    "Profile",
-						"Store",    "Metrics", NULL };
+						"Store",    "Metrics", "Control",
+						NULL };
 	size_t n;
 	const struct conf_setting *settings = options_settings(&n);
 

@@ -92,6 +92,9 @@ struct daemon_options {
 	char metrics_file[PATH_MAX]; /* empty: none */
 	/* [Worker] */
 	uint64_t worker_memory_bytes, worker_deadline_ns;
+	/* [Control] */
+	char control_socket[PATH_MAX]; /* empty: none */
+	char control_group[OPTIONS_USER_SIZE]; /* whose members may change things; empty: none */
 	/* only on the command line */
 	char config[PATH_MAX];	      /* the file that has the settings above, with drop-ins */
 	char user[OPTIONS_USER_SIZE]; /* whom to become when started as root */
@@ -108,6 +111,13 @@ enum options_action {
 	OPTIONS_SHOW_CONFIG,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
+};
+
+/* Where options came from, to load them once more. */
+struct options_origin {
+	int argc;
+	char *const *argv;
+	const char *directory; /* absolute: of relative paths */
 };
 
 enum {

@@ -295,6 +295,16 @@ static const struct conf_setting settings[] = {
 	  .help = "metrics for the node exporter's textfile collector:\n"
 		  "FILE.prom in its directory, renewed every 15 s" },
 
+	{ "Control", "Socket", "control-socket", CONF_TEXT, TEXT_FIELD(control_socket),
+	  .is_path = true, .is_optional = true, .is_fixed = true,
+	  .default_text = "/run/autofdod/io.autofdod", .value_name = "FILE",
+	  .help = "of autofdod-ctl, where no service manager gives one;\n"
+		  "empty: none" },
+	{ "Control", "Group", "control-group", CONF_TEXT, TEXT_FIELD(control_group),
+	  .is_optional = true, .default_text = "autofdod", .value_name = "GROUP",
+	  .help = "whose members may pause, reset and reload, beside\n"
+		  "root; empty: nobody" },
+
 	{ NULL, NULL, "config", CONF_TEXT, TEXT_FIELD(config), .is_fixed = true,
 	  .default_text = "/etc/autofdod/autofdod.conf", .value_name = "FILE",
 	  .help = "that has these settings; then come FILE.d/*.conf,\n"

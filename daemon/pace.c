@@ -41,6 +41,20 @@ void pace_deinit(struct pace *pace)
 		cpu_stat_deinit(&pace->stats[i]);
 }
 
+int pace_set_options(struct pace *pace, const struct pace_options *options,
+		     struct problem *problem)
+{
+	struct gate gate = pace->gate;
+	int r = gate_set_options(&gate, &options->gate, problem);
+
+	if (r == 0)
+		r = budget_set_limits(&pace->budget, options->budget.max_overhead,
+				      options->budget.target_samples_per_hour, problem);
+	if (r == 0)
+		pace->gate = gate;
+	return r;
+}
+
 /* Reads the load since the reading before. False: there is no evidence. */
 static bool read_load(struct pace *pace, const struct pace_view *view)
 {

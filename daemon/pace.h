@@ -74,6 +74,12 @@ struct pace {
 must_check int pace_init(struct pace *pace, const struct pace_options *options,
 			 struct problem *problem);
 void pace_deinit(struct pace *pace);
+/*
+ * Other limits while running: of the gate all, of the budget overhead and target. What was learnt
+ * and counted stays. As pace_init(), and then nothing was changed.
+ */
+must_check int pace_set_options(struct pace *pace, const struct pace_options *options,
+				struct problem *problem);
 
 /* use */
 

@@ -44,6 +44,7 @@ static void go_on(struct daemon *d, enum publication_state state)
 {
 	d->publication.state = state;
 	(void)sd_event_source_set_enabled(d->publication.work_source, SD_EVENT_ONESHOT);
+	dumps_tell_state(d);
 }
 
 static void want_again(struct publication *p, enum publication_reason reason)
@@ -62,6 +63,7 @@ static void finish(struct daemon *d)
 		p->is_wanted_again = false;
 		publication_start(d, p->wanted);
 	} else {
+		dumps_failed(d, &p->last.problem, true);
 		daemon_publication_ended(d);
 	}
 }
@@ -99,6 +101,7 @@ static void fail(struct daemon *d, const char *what, const struct problem *probl
 	p->last.problem = *problem;
 	log_event(d->log, LOG_PUBLISH_FAILED, LOG_TEXT("what", what),
 		  LOG_TEXT("reason", problem->text));
+	dumps_failed(d, problem, !p->is_wanted_again);
 	release(d);
 	end_children(p);
 	go_on(d, PUBLICATION_CLEARING);
@@ -106,7 +109,7 @@ static void fail(struct daemon *d, const char *what, const struct problem *probl
 
 /* working */
 
-static struct vmlinux_query vmlinux_query_of(const struct daemon *d)
+struct vmlinux_query publication_vmlinux_query(const struct daemon *d)
 {
 	const char *configured = d->options->vmlinux;
 
@@ -262,7 +265,7 @@ static int start_worker(struct daemon *d, struct problem *problem)
 	p->began_usec = tally_began_usec(d->tally, p->part);
 	p->job = (struct job){
 		.view = tally_view(d->tally, p->part),
-		.vmlinux = vmlinux_query_of(d),
+		.vmlinux = publication_vmlinux_query(d),
 		.base_symbol = d->host->base_symbol,
 		.is_ip_only = d->host->mode == EVENT_MODE_IP,
 		.previous_fd = previous_fd,
@@ -370,6 +373,9 @@ static void on_written(struct daemon *d, const struct edition_written *written)
 	p->is_owed = p->is_total_full;
 	if (p->is_total_full && p->reason == PUBLICATION_END)
 		want_again(p, PUBLICATION_END);
+	dumps_written(d, !p->is_total_full && !p->is_retry);
+	if (dumps_are_waiting(d))
+		want_again(p, PUBLICATION_DEMAND);
 	p->is_total_full = false;
 	release(d);
 	end_children(p);
@@ -471,6 +477,7 @@ static void skip(struct daemon *d, const char *why)
 {
 	d->publication.n_skipped++;
 	log_event(d->log, LOG_PUBLISH_SKIPPED, LOG_TEXT("reason", why));
+	dumps_skipped(d);
 	daemon_publication_ended(d);
 }
 
@@ -492,7 +499,8 @@ static void try_again(struct daemon *d)
 	struct publication *p = &d->publication;
 
 	/* what is merged is published together; the end then looks what is left */
-	if (tally_part(d->tally, TALLY_TOTAL) && p->reason != PUBLICATION_END)
+	if (tally_part(d->tally, TALLY_TOTAL) && p->reason != PUBLICATION_END &&
+	    !dumps_are_waiting(d))
 		return;
 	p->is_retry = true;
 	want_again(p, p->reason);
@@ -522,6 +530,7 @@ void publication_start(struct daemon *d, enum publication_reason reason)
 		skip(d, "budget");
 		return;
 	}
+	p->n_begun++;
 	p->reason = reason;
 	p->is_total_full = p->is_retry = false;
 	p->began_ns = clock_monotonic_ns();
@@ -532,17 +541,46 @@ void publication_start(struct daemon *d, enum publication_reason reason)
 	go_on(d, tally_part(d->tally, TALLY_TOTAL) ? PUBLICATION_MERGING : PUBLICATION_WORKING);
 }
 
+/* forgetting */
+
+uint64_t publication_forget(struct daemon *d)
+{
+	uint64_t n = 0;
+
+	/* so that nothing that was counted before is noted after it */
+	sampling_read_books(d);
+	for (int part = 0; part < N_TALLY_PARTS; part++)
+		n += tally_sums(d->tally, (enum tally_part)part).conservation.n_used;
+	tally_reset(d->tally, clock_realtime_ns() / NS_PER_USEC);
+	d->n_forgotten += n;
+	d->publication.is_owed = false;
+	go_on(d, PUBLICATION_CLEARING);
+	return n;
+}
+
 /* lifecycle */
 
-int publication_init(struct daemon *d, struct problem *problem)
+static struct store_options store_options_of(const struct daemon *d)
 {
-	struct publication *p = &d->publication;
-	struct store_options options = {
+	return (struct store_options){
 		.directory = d->options->directory,
 		.n_files_max = d->options->n_files_max,
 		.file_mode = 0644,
 		.folder_mode = 0755,
 	};
+}
+
+void publication_follow_options(struct daemon *d)
+{
+	struct store_options options = store_options_of(d);
+
+	store_set_limits(d->publication.store, &options);
+}
+
+int publication_init(struct daemon *d, struct problem *problem)
+{
+	struct publication *p = &d->publication;
+	struct store_options options = store_options_of(d);
 	unsigned int n_left;
 	int r = store_open(&options, &store_calls_kernel, &p->store, &n_left, problem);
 

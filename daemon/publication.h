@@ -84,6 +84,7 @@ struct publication {
 	struct tally_sums sums;
 	struct counters_totals totals;
 	uint64_t began_usec; /* CLOCK_REALTIME */
+	uint64_t n_begun; /* chains, the present one among them */
 	uint64_t n_published, n_failed, n_skipped;
 	uint64_t worker_cpu_ns; /* of all workers */
 	struct publication_last last;
@@ -99,6 +100,15 @@ void publication_deinit(struct daemon *daemon);
 
 /* Begins, or notes that it is to be done once more. Logs. */
 void publication_start(struct daemon *daemon, enum publication_reason reason);
+/*
+ * Forgets what was counted and lets the tables be cleared; only while it is idle. Returns how many
+ * samples that were.
+ */
+uint64_t publication_forget(struct daemon *daemon);
+/* After a reload. */
+void publication_follow_options(struct daemon *daemon);
+/* For workers that look for the vmlinux; borrows from the daemon. */
+struct vmlinux_query publication_vmlinux_query(const struct daemon *daemon);
 static inline bool publication_is_idle(const struct publication *p)
 {
 	return p->state == PUBLICATION_IDLE;

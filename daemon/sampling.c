@@ -278,7 +278,7 @@ static void set_period(struct daemon *d, const struct pace_decision *p, uint64_t
 
 static bool is_wanted(const struct daemon *d)
 {
-	return !d->is_stopping && !d->has_played;
+	return !d->is_stopping && !d->has_played && !d->is_paused;
 }
 
 /* The watchdog is told after each look, which may come less often than it wants to hear of us. */
@@ -361,6 +361,19 @@ void sampling_stop(struct daemon *d)
 	while (sampling_sweep(d))
 		;
 	sampling_read_books(d);
+}
+
+void sampling_pause(struct daemon *d, bool is_paused)
+{
+	d->is_paused = d->pace.is_paused = is_paused;
+	sampling_look(d);
+	/* a recording stands still, too */
+	if (!d->host->calls->play || d->has_played)
+		return;
+	if (is_paused)
+		(void)sd_event_source_set_enabled(d->play_timer, SD_EVENT_OFF);
+	else
+		daemon_arm(d->play_timer, 0);
 }
 
 /* the books */
@@ -448,7 +461,9 @@ const char *sampling_state(const struct daemon *d)
 		return "stopping";
 	if (cpus_count(sampler_open_cpus(d->sampler)) == 0)
 		return "waiting";
+	if (!d->has_pace && d->has_played)
+		return "played";
 	if (!d->has_pace)
-		return d->has_played ? "played" : "sampling";
+		return d->is_paused ? "paused" : "sampling";
 	return pace_reason_name(&d->pace);
 }

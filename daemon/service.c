@@ -2,6 +2,7 @@
 #include "service.h"
 
 #include <string.h>
+#include "commands_socket.h"
 #include "daemon.h"
 #include "host.h"
 #include "log.h"
@@ -21,7 +22,9 @@ static int check_host(const struct host *host, struct log *log)
 	return SERVICE_OK;
 }
 
-int service_run_on(const struct daemon_options *options, struct log *log, struct host *host)
+/* socket NULL: nobody can call, and settings stay. */
+static int run_on(const struct daemon_options *options, const struct options_origin *origin,
+		  struct commands_socket *socket, struct log *log, struct host *host)
 {
 	cleanup(daemon_cleanup) struct daemon *daemon = NULL;
 	struct problem problem = { "" };
@@ -30,6 +33,10 @@ int service_run_on(const struct daemon_options *options, struct log *log, struct
 	if (r != SERVICE_OK)
 		return r;
 	r = daemon_new(options, log, host, &daemon, &problem);
+	if (r == 0) {
+		daemon->origin = origin;
+		r = socket ? commands_init(daemon, socket, &problem) : 0;
+	}
 	if (r == 0)
 		return daemon_run(daemon);
 	log_event(log, LOG_START_FAILED,
@@ -37,13 +44,18 @@ int service_run_on(const struct daemon_options *options, struct log *log, struct
 	return SERVICE_FAILED;
 }
 
-int service_run(const struct daemon_options *options, struct log *log)
+int service_run_on(const struct daemon_options *options, struct log *log, struct host *host)
+{
+	return run_on(options, NULL, NULL, log, host);
+}
+
+static int run_with(const struct daemon_options *options, const struct options_origin *origin,
+		    struct commands_socket *socket, struct log *log)
 {
 	cleanup(host_cleanup) struct host *host = NULL;
 	struct problem problem = { "" };
 	int r;
 
-	log_event(log, LOG_STARTED, LOG_TEXT("version", AUTOFDOD_VERSION));
 	r = options->source.kind == OPTIONS_SOURCE_RECORDING
 		    ? host_recording_new(options, log, &host, &problem)
 		    : host_machine_new(options, log, &host, &problem);
@@ -51,5 +63,19 @@ int service_run(const struct daemon_options *options, struct log *log)
 		log_event(log, LOG_START_FAILED, LOG_TEXT("reason", problem.text));
 		return r;
 	}
-	return service_run_on(options, log, host);
+	return run_on(options, origin, socket, log, host);
+}
+
+int service_run(const struct daemon_options *options, const struct options_origin *origin,
+		struct log *log)
+{
+	struct commands_socket socket;
+	int status;
+
+	log_event(log, LOG_STARTED, LOG_TEXT("version", AUTOFDOD_VERSION));
+	/* with the rights that the host gives up */
+	commands_socket_open(options, log, &socket);
+	status = run_with(options, origin, &socket, log);
+	commands_socket_deinit(&socket);
+	return status;
 }

@@ -11,6 +11,7 @@
 struct daemon_options;
 struct host;
 struct log;
+struct options_origin;
 
 /* Exit statuses that a restart does not cure are those of sysexits.h, as systemd's users know. */
 enum {
@@ -23,7 +24,8 @@ enum {
 };
 
 /* Runs in the foreground until SIGTERM or SIGINT. Returns one of the above. */
-must_check int service_run(const struct daemon_options *options, struct log *log);
+must_check int service_run(const struct daemon_options *options,
+			   const struct options_origin *origin, struct log *log);
 /* The same on a host that is there already; borrowed. For benchmarks. */
 must_check int service_run_on(const struct daemon_options *options, struct log *log,
 			      struct host *host);

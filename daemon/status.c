@@ -136,6 +136,7 @@ static struct json_object *conservation_json(const struct daemon *d, bool *ok)
 	json_add_u64(object, "rejected", result.n_rejected, ok);
 	json_add_u64(object, "lost", result.n_lost, ok);
 	json_add_bool(object, "is_lower_bound", result.is_lower_bound, ok);
+	json_add_u64(object, "forgotten", d->n_forgotten, ok);
 	json_add(object, "uses", uses(f.n_uses, ok), ok);
 	return object;
 }

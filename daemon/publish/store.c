@@ -97,6 +97,11 @@ int store_open(const struct store_options *options, const struct store_calls *ca
 	return 0;
 }
 
+void store_set_limits(struct store *store, const struct store_options *options)
+{
+	store->n_files_max = options->n_files_max;
+}
+
 void store_free(struct store *store)
 {
 	if (!store)

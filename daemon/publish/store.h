@@ -73,6 +73,8 @@ must_check int store_open(const struct store_options *options, const struct stor
 			  struct problem *problem);
 void store_free(struct store *store); /* accepts NULL */
 DEFINE_CLEANUP(struct store, store, store_free)
+/* Other limits from the next publication on; the directory stays. */
+void store_set_limits(struct store *store, const struct store_options *options);
 
 /* one publication at a time: begin, add each file, commit or abort */
 

@@ -9,8 +9,9 @@ export LC_ALL=C
 # its filter of system calls refuses what LeakSanitizer needs at the end (ptrace)
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 dir=$(mktemp -d)
-# of the host that the test runs on
-no_config=--config=/dev/null
+# none of the host that the test runs on, nor its control socket
+no_config=--config=$dir.conf
+printf '[Control]\nSocket=\n' >"$dir.conf"
 daemon_pid=
 load_pid=
 mounted=
@@ -22,7 +23,7 @@ end()
 		kill -KILL "$pid" 2>/dev/null || true
 	done
 	[ -z "$mounted" ] || umount -l "$mounted"
-	rm -rf "$dir"
+	rm -rf "$dir" "$dir.conf"
 }
 trap end EXIT
 
