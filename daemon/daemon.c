@@ -381,6 +381,7 @@ int daemon_new(const struct daemon_options *options, struct log *log, struct hos
 		r = metrics_file_init(d);
 	if (r < 0)
 		return r;
+	retention_init(d);
 	*ret_daemon = steal_ptr(d);
 	return 0;
 }
@@ -391,6 +392,7 @@ void daemon_free(struct daemon *d)
 		return;
 	metrics_file_deinit(d);
 	commands_deinit(d);
+	retention_deinit(d);
 	publication_deinit(d);
 	sampler_free(d->sampler);
 	if (d->has_pace)

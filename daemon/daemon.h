@@ -21,6 +21,7 @@
 #include "metrics_file.h"
 #include "pace.h"
 #include "publication.h"
+#include "retention.h"
 
 struct daemon;
 struct daemon_options;
@@ -64,6 +65,7 @@ struct daemon {
 	struct pace pace;
 	struct publication publication;
 	struct commands commands;
+	struct retention retention;
 	struct metrics_file metrics_file;
 
 	sd_event_source *sweep_timer, *look_timer, *books_timer, *interval_timer, *status_timer,

@@ -208,6 +208,7 @@ int edition_write(void *context, struct worker_out *out, struct problem *problem
 	struct edition edition = { 0 };
 	struct store_entry *entry;
 	struct store_result result;
+	struct store_limits limits;
 	char hex[BUILD_ID_HEX_SIZE];
 	int r = check(&p->end.result, &edition, problem);
 
@@ -215,6 +216,8 @@ int edition_write(void *context, struct worker_out *out, struct problem *problem
 		return r;
 	judge(d, &edition.facts);
 	build_id_to_hex(&d->host->identity.build_id, hex);
+	limits = retention_limits(d->options);
+	store_set_limits(p->store, &limits);
 	r = store_begin(p->store, hex, p->end_realtime_ns / NS_PER_S, &entry, problem);
 	if (r == 0)
 		r = write_entry(d, &edition, entry, &result, problem);
@@ -223,9 +226,7 @@ int edition_write(void *context, struct worker_out *out, struct problem *problem
 	snprintf(written.path, sizeof(written.path), "%s/%s.%s", hex, result.stamp,
 		 edition.profile ? "afdo" : "unsym");
 	written.facts = edition.facts;
-	written.n_removed = result.n_removed;
-	written.n_late = result.n_late;
-	written.late = result.late;
+	written.kept = result.kept;
 	return worker_out_put(out, 0, &written, sizeof(written));
 }
 
@@ -241,7 +242,7 @@ int edition_read_written(const struct worker_result *result, struct edition_writ
 				   "writer: its result is not what it should be");
 	memcpy(&written, section->bytes, sizeof(written));
 	written.path[sizeof(written.path) - 1] = '\0';
-	written.late.text[sizeof(written.late.text) - 1] = '\0';
+	written.kept.late.text[sizeof(written.kept.late.text) - 1] = '\0';
 	r = profile_facts_read(section->bytes + offsetof(struct edition_written, facts),
 			       sizeof(written.facts), &written.facts, problem);
 	if (r == 0)

@@ -10,14 +10,13 @@
 #include "base/problem.h"
 #include "process/worker.h"
 #include "profile/facts.h"
+#include "publish/store.h"
 
 /* What the writer tells of it. */
 struct edition_written {
 	char path[256]; /* of the profile, below the directory */
 	struct profile_facts facts;
-	unsigned int n_removed; /* older publications */
-	unsigned int n_late;	/* links not set and files not removed, once all was there */
-	struct problem late;	/* the first of them */
+	struct store_kept kept;
 };
 
 /*

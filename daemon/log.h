@@ -124,7 +124,7 @@ enum log_level {
 	  "a9e5631dd8b748949e3bbb04eb91e510")                                                      \
 	X(PUBLISH_SKIPPED, "publish-skipped", INFO, 10, "reason",                                  \
 	  "a39c772ce9f8491d81b41abf93eadcea")                                                      \
-	X(PROFILE_REMOVED, "profile-removed", DEBUG, 60, "files",                                  \
+	X(PROFILE_REMOVED, "profile-removed", DEBUG, 60, "files limit",                            \
 	  "09a4e3b8dac94763bbcd5b38883ffa22")                                                      \
 	X(STATUS_FAILED, "status-failed", WARNING, 5, "file reason errno",                         \
 	  "91f64dcba5284118a46d313d79807959")                                                      \

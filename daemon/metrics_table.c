@@ -65,11 +65,9 @@ static const char *verdict_label(size_t i)
 	return verdict_name((enum verdict)i);
 }
 
-static const char *removal_name(size_t i)
+static const char *limit_name(size_t i)
 {
-	static const char *const names[] = { "count", "age", "bytes" };
-
-	return names[i];
+	return store_limit_name((enum store_limit)i);
 }
 
 static const char *call_fault_name(size_t i)
@@ -248,7 +246,7 @@ static const struct metric table[] = {
 							COUNTER("store_removed_total",
 								"Publications that were removed, "
 								"by the limit that said so.",
-								BY("limit", removal_name, removed))
+								BY("limit", limit_name, removed))
 								COUNTER("store_removed_bytes_total",
 									"Sizes of their files.",
 									ONE(removed_bytes))

@@ -205,6 +205,19 @@ static void add_publication(const struct publication *p, struct metrics_view *v)
 		add_last(&p->last, v);
 }
 
+static void add_store(const struct retention *retention, struct metrics_view *v)
+{
+	const struct store_kept *kept = &retention->figures;
+
+	for (size_t i = 0; i < N_STORE_LIMITS; i++)
+		v->removed[i] = (double)kept->n_removed[i];
+	v->removed_bytes = (double)kept->n_removed_bytes;
+	if (!retention->is_known)
+		return;
+	v->store_bytes = (double)kept->n_left_bytes;
+	v->store_profiles = (double)kept->n_left;
+}
+
 static void add_log(const struct log *log, struct metrics_view *v)
 {
 	if (!log)
@@ -229,6 +242,7 @@ void metrics_view(struct daemon *d, struct metrics_view *ret_view)
 		add_pace(d, ret_view);
 	add_tables(d, ret_view);
 	add_publication(&d->publication, ret_view);
+	add_store(&d->retention, ret_view);
 	add_log(d->log, ret_view);
 	ret_view->metrics_failures = (double)d->metrics_file.n_failed;
 }

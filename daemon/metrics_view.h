@@ -11,6 +11,7 @@
 #include "collect/sampler.h"
 #include "gate/budget.h"
 #include "kernel/build_id.h"
+#include "publish/store.h"
 
 struct daemon;
 
@@ -44,7 +45,6 @@ enum metrics_tables {
 	METRICS_TOTAL_RANGES,
 	N_METRICS_TABLES,
 };
-enum metrics_removal { METRICS_BY_COUNT, METRICS_BY_AGE, METRICS_BY_BYTES, N_METRICS_REMOVALS };
 enum metrics_drop {
 	METRICS_DROPPED_SLOW,
 	METRICS_DROPPED_LATE,
@@ -94,7 +94,7 @@ struct metrics_view {
 	double published_at, publish_took, is_last_published;
 	double worker_rss;
 	double density, profile_functions, profile_samples, verdicts[N_METRICS_VERDICTS];
-	double store_bytes, store_profiles, removed[N_METRICS_REMOVALS], removed_bytes;
+	double store_bytes, store_profiles, removed[N_STORE_LIMITS], removed_bytes;
 
 	double clients, connections, connections_refused, calls;
 	double call_faults[N_METRICS_CALL_FAULTS], clients_dropped[N_METRICS_DROPS];

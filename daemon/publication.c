@@ -361,11 +361,7 @@ static void on_written(struct daemon *d, const struct edition_written *written)
 	p->last.wall_ns = clock_monotonic_ns() - p->began_ns;
 	p->n_published++;
 	log_published(d);
-	if (written->n_removed)
-		log_event(d->log, LOG_PROFILE_REMOVED, LOG_U64("files", written->n_removed));
-	if (written->n_late)
-		log_event(d->log, LOG_PUBLISH_INCOMPLETE, LOG_U64("files", written->n_late),
-			  LOG_TEXT("reason", written->late.text));
+	retention_note(d, &written->kept);
 	if (p->is_total_full || p->part == TALLY_CLOSED)
 		tally_discard(d->tally, p->part);
 	/* the new total gets what is closed, and live goes on: at the end both are to be published
@@ -478,6 +474,8 @@ static void skip(struct daemon *d, const char *why)
 	d->publication.n_skipped++;
 	log_event(d->log, LOG_PUBLISH_SKIPPED, LOG_TEXT("reason", why));
 	dumps_skipped(d);
+	if (!d->is_stopping)
+		retention_start(d);
 	daemon_publication_ended(d);
 }
 
@@ -564,7 +562,7 @@ static struct store_options store_options_of(const struct daemon *d)
 {
 	return (struct store_options){
 		.directory = d->options->directory,
-		.n_files_max = d->options->n_files_max,
+		.limits = retention_limits(d->options),
 		.file_mode = 0644,
 		.folder_mode = 0755,
 	};
@@ -572,9 +570,7 @@ static struct store_options store_options_of(const struct daemon *d)
 
 void publication_follow_options(struct daemon *d)
 {
-	struct store_options options = store_options_of(d);
-
-	store_set_limits(d->publication.store, &options);
+	retention_start(d);
 }
 
 int publication_init(struct daemon *d, struct problem *problem)

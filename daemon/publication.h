@@ -105,7 +105,7 @@ void publication_start(struct daemon *daemon, enum publication_reason reason);
  * samples that were.
  */
 uint64_t publication_forget(struct daemon *daemon);
-/* After a reload. */
+/* After a reload: limits hold at once. */
 void publication_follow_options(struct daemon *daemon);
 /* For workers that look for the vmlinux; borrows from the daemon. */
 struct vmlinux_query publication_vmlinux_query(const struct daemon *daemon);

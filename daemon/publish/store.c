@@ -5,7 +5,7 @@
  *	add	each file is written under a temporary name in the folder, and synced
  *	commit	the files are renamed, the manifest last; the folder is synced: now it is published
  *		the links are set, each by a link of a temporary name that is renamed
- *		what is too old is removed, its manifest first
+ *		what is beyond the limits is removed, its manifest first (store_retain.c)
  *
  * A reader that begins with a manifest finds all that it names. A process that is killed leaves
  * temporary names, which store_open() and the next store_begin() remove, or a publication without
@@ -22,11 +22,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "store_folder.h"
+#include "store_retain.h"
 
 struct store {
 	const struct store_calls *calls;
 	char *directory; /* owned */
-	uint64_t n_files_max;
+	struct store_limits limits;
 	mode_t file_mode, folder_mode;
 	int dir_fd;
 };
@@ -38,6 +39,7 @@ struct store_entry {
 	struct store *store; /* borrowed */
 	char *build_id;	     /* owned */
 	int folder_fd;
+	uint64_t utc_s; /* as it was given */
 	char stamp[STORE_STAMP_SIZE];
 	enum file_state files[N_STORE_KINDS];
 	struct store_list list; /* what was there before */
@@ -45,25 +47,26 @@ struct store_entry {
 
 /* lifecycle */
 
-static int open_directory(const struct store *store, int *ret_fd, struct problem *problem)
+static int open_path(const struct store *store, int *ret_fd, struct problem *problem)
 {
 	const struct store_calls *calls = store->calls;
-	int r, fd = calls->open(calls->context, AT_FDCWD, store->directory,
-				O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	int fd = calls->open(calls->context, AT_FDCWD, store->directory,
+			     O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 
 	if (fd < 0)
 		return problem_set(problem, fd, "store: open %s: %s", store->directory,
 				   strerror(-fd));
-	r = calls->lock(calls->context, fd);
-	/* other errors: this file system cannot lock, so nobody can be asked to stay away */
-	if (r == -EWOULDBLOCK) {
-		calls->close(calls->context, fd);
-		return problem_set(problem, STORE_E_BUSY,
-				   "store: lock %s: another process publishes there",
-				   store->directory);
-	}
 	*ret_fd = fd;
 	return 0;
+}
+
+static int lock(const struct store *store, int fd, struct problem *problem)
+{
+	/* other errors: this file system cannot lock, so nobody can be asked to stay away */
+	if (store->calls->lock(store->calls->context, fd) != -EWOULDBLOCK)
+		return 0;
+	return problem_set(problem, STORE_E_BUSY, "store: lock %s: another process publishes there",
+			   store->directory);
 }
 
 int store_open(const struct store_options *options, const struct store_calls *calls,
@@ -78,14 +81,16 @@ int store_open(const struct store_options *options, const struct store_calls *ca
 	*store = (struct store){
 		.calls = calls,
 		.directory = strdup(options->directory),
-		.n_files_max = options->n_files_max,
+		.limits = options->limits,
 		.file_mode = options->file_mode,
 		.folder_mode = options->folder_mode,
 		.dir_fd = -1,
 	};
 	if (!store->directory)
 		return -ENOMEM;
-	r = open_directory(store, &store->dir_fd, problem);
+	r = open_path(store, &store->dir_fd, problem);
+	if (r == 0)
+		r = lock(store, store->dir_fd, problem);
 	if (r)
 		return r;
 	r = store_clean(calls, store->dir_fd, &n_left);
@@ -95,11 +100,6 @@ int store_open(const struct store_options *options, const struct store_calls *ca
 	*ret_n_left = n_left;
 	*ret_store = steal_ptr(store);
 	return 0;
-}
-
-void store_set_limits(struct store *store, const struct store_options *options)
-{
-	store->n_files_max = options->n_files_max;
 }
 
 void store_free(struct store *store)
@@ -136,20 +136,52 @@ static int make_folder(struct store_entry *e)
 	return calls->open(calls->context, dir_fd, e->build_id, STORE_FOLDER_FLAGS, 0);
 }
 
-/* The directory may have been removed and made anew, as by an unmount and a mount. */
+/* 1: they are one directory; 0: they are not, or the first one was removed; -errno. */
+static int is_same(const struct store_calls *calls, int old_fd, int new_fd)
+{
+	struct store_stat old, new;
+	int r = calls->stat(calls->context, new_fd, ".", &new);
+
+	if (r < 0)
+		return r;
+	r = calls->stat(calls->context, old_fd, ".", &old);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return old.device == new.device &&old.inode == new.inode;
+}
+
+/*
+ * What has the directory's name now: it may have been removed, moved away, or mounted over. Then
+ * nobody looks for files in the old one.
+ */
+static int follow_directory(struct store *store, struct problem *problem)
+{
+	const struct store_calls *calls = store->calls;
+	int r, fd, left_fd;
+
+	r = open_path(store, &fd, problem);
+	if (r < 0)
+		return r;
+	r = is_same(calls, store->dir_fd, fd);
+	if (r < 0)
+		problem_set(problem, r, "store: look at %s: %s", store->directory, strerror(-r));
+	else if (r == 0 && lock(store, fd, problem) == STORE_E_BUSY)
+		r = -EBUSY;
+	left_fd = r == 0 ? store->dir_fd : fd;
+	if (r == 0)
+		store->dir_fd = fd;
+	calls->close(calls->context, left_fd);
+	return r < 0 ? r : 0;
+}
+
 static int open_folder(struct store_entry *e, struct problem *problem)
 {
-	struct store *store = e->store;
-	int r, dir_fd, fd = make_folder(e);
+	int fd;
+	int r = follow_directory(e->store, problem);
 
-	if (fd == -ENOENT) {
-		r = open_directory(store, &dir_fd, problem);
-		if (r)
-			return r;
-		store->calls->close(store->calls->context, store->dir_fd);
-		store->dir_fd = dir_fd;
-		fd = make_folder(e);
-	}
+	if (r)
+		return r;
+	fd = make_folder(e);
 	if (fd < 0)
 		return fail(e, fd, "make folder", "", problem);
 	e->folder_fd = fd;
@@ -190,7 +222,9 @@ int store_begin(struct store *store, const char *build_id, uint64_t utc_s,
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return -ENOMEM;
-	*e = (struct store_entry){ .store = store, .build_id = strdup(build_id), .folder_fd = -1 };
+	*e = (struct store_entry){
+		.store = store, .build_id = strdup(build_id), .utc_s = utc_s, .folder_fd = -1
+	};
 	if (!e->build_id)
 		return -ENOMEM;
 	r = open_folder(e, problem);
@@ -342,13 +376,13 @@ static int publish(struct store_entry *e, struct problem *problem)
 /* what follows */
 
 static void note_late(const struct store_entry *e, int r, const char *verb, const char *name,
-		      struct store_result *result)
+		      struct store_kept *kept)
 {
-	if (result->n_late++ == 0)
-		fail(e, r, verb, name, &result->late);
+	if (kept->n_late++ == 0)
+		fail(e, r, verb, name, &kept->late);
 }
 
-static void set_link(struct store_entry *e, enum store_kind kind, struct store_result *result)
+static void set_link(struct store_entry *e, enum store_kind kind, struct store_kept *late)
 {
 	const struct store_calls *calls = e->store->calls;
 	char target[STORE_PATH_SIZE], temporary[STORE_PATH_SIZE], latest[STORE_PATH_SIZE];
@@ -368,53 +402,30 @@ static void set_link(struct store_entry *e, enum store_kind kind, struct store_r
 			(void)calls->unlink(calls->context, e->folder_fd, temporary);
 	}
 	if (r < 0)
-		note_late(e, r, "link", latest, result);
-	else
-		memcpy(e->list.latest[kind], e->stamp, STORE_STAMP_SIZE);
+		note_late(e, r, "link", latest, late);
 }
 
-static bool is_latest(const struct store_list *list, const char *stamp)
+static int retain(struct store *store, const char *build_id, const char *stamp, uint64_t utc_s,
+		  struct store_kept *ret_kept)
 {
-	for (unsigned int kind = 0; kind < N_STORE_KINDS; kind++)
-		if (strcmp(list->latest[kind], stamp) == 0)
-			return true;
-	return false;
+	const struct store_retain_input input = {
+		.directory = store->directory,
+		.dir_fd = store->dir_fd,
+		.limits = store->limits,
+		.build_id = build_id,
+		.stamp = stamp,
+		.utc_s = utc_s,
+	};
+
+	return store_retain_all(&input, store->calls, ret_kept);
 }
 
-/* true: it is gone. A manifest that stays keeps its files. */
-static bool remove_listed(struct store_entry *e, const struct store_listed *listed,
-			  struct store_result *result)
+/* What came before counts as well, and is told first. */
+static void add_late(const struct store_kept *before, struct store_kept *kept)
 {
-	const struct store_calls *calls = e->store->calls;
-	char name[STORE_PATH_SIZE];
-
-	for (unsigned int kind = N_STORE_KINDS; kind-- > 0;) {
-		int r;
-
-		if (!(listed->kinds & 1u << kind))
-			continue;
-		store_final_name(listed->stamp, kind, name);
-		r = calls->unlink(calls->context, e->folder_fd, name);
-		if (r < 0 && r != -ENOENT) {
-			note_late(e, r, "remove", name, result);
-			return false;
-		}
-	}
-	return true;
-}
-
-/* The list does not have the new one, which is kept in any case. */
-static void remove_old(struct store_entry *e, struct store_result *result)
-{
-	size_t n_left = e->list.n + 1;
-
-	for (size_t i = 0; i < e->list.n && n_left > e->store->n_files_max; i++) {
-		if (is_latest(&e->list, e->list.items[i].stamp))
-			continue;
-		if (remove_listed(e, &e->list.items[i], result))
-			result->n_removed++;
-		n_left--;
-	}
+	if (before->n_late)
+		kept->late = before->late;
+	kept->n_late += before->n_late;
 }
 
 int store_commit(struct store_entry *entry, struct store_result *ret_result,
@@ -422,6 +433,7 @@ int store_commit(struct store_entry *entry, struct store_result *ret_result,
 {
 	const struct store_calls *calls = entry->store->calls;
 	struct store_result result = { 0 };
+	struct store_kept late = { 0 };
 	int r = publish(entry, problem);
 
 	if (r < 0) {
@@ -431,12 +443,51 @@ int store_commit(struct store_entry *entry, struct store_result *ret_result,
 	memcpy(result.stamp, entry->stamp, STORE_STAMP_SIZE);
 	for (unsigned int kind = 0; kind < N_STORE_KINDS; kind++)
 		if (entry->files[kind] == FILE_FINAL)
-			set_link(entry, kind, &result);
-	remove_old(entry, &result);
+			set_link(entry, kind, &late);
+	r = retain(entry->store, entry->build_id, entry->stamp, entry->utc_s, &result.kept);
+	if (r < 0)
+		note_late(entry, r, "look for what is old", "", &late);
 	r = calls->sync(calls->context, entry->folder_fd);
 	if (r < 0)
-		note_late(entry, r, "sync", "", &result);
+		note_late(entry, r, "sync", "", &late);
+	add_late(&late, &result.kept);
 	entry_free(entry);
 	*ret_result = result;
 	return 0;
+}
+
+/* retention */
+
+const char *store_limit_name(enum store_limit limit)
+{
+	switch (limit) {
+	case STORE_BY_COUNT:
+		return "count";
+	case STORE_BY_AGE:
+		return "age";
+	case STORE_BY_BYTES:
+		return "bytes";
+	case N_STORE_LIMITS:
+		break;
+	}
+	return "";
+}
+
+void store_set_limits(struct store *store, const struct store_limits *limits)
+{
+	store->limits = *limits;
+}
+
+int store_retain(struct store *store, const char *build_id, uint64_t utc_s,
+		 struct store_kept *ret_kept, struct problem *problem)
+{
+	int r = follow_directory(store, problem);
+
+	if (r == 0) {
+		r = retain(store, build_id, "", utc_s, ret_kept);
+		if (r < 0)
+			problem_set(problem, r, "store: read %s: %s", store->directory,
+				    strerror(-r));
+	}
+	return r;
 }

@@ -61,6 +61,26 @@ static int call_unlink(void *context, int dir_fd, const char *path)
 	return or_errno(unlinkat(dir_fd, path, 0));
 }
 
+static int call_rmdir(void *context, int dir_fd, const char *path)
+{
+	return or_errno(unlinkat(dir_fd, path, AT_REMOVEDIR));
+}
+
+static int call_stat(void *context, int dir_fd, const char *path, struct store_stat *ret_stat)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	*ret_stat = (struct store_stat){
+		.is_file = S_ISREG(st.st_mode),
+		.n_bytes = (uint64_t)st.st_size,
+		.device = st.st_dev,
+		.inode = st.st_ino,
+	};
+	return 0;
+}
+
 static int call_close(void *context, int fd)
 {
 	return or_errno(close(fd));
@@ -76,5 +96,7 @@ const struct store_calls store_calls_kernel = {
 	.symlink = call_symlink,
 	.readlink = call_readlink,
 	.unlink = call_unlink,
+	.rmdir = call_rmdir,
+	.stat = call_stat,
 	.close = call_close,
 };

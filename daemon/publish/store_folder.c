@@ -114,9 +114,8 @@ static void normalize(struct store_list *list)
 	list->n = n;
 }
 
-/* Calls visit for each name, but "." and "..", until it fails. 0; -errno. */
-static int for_each_name(const struct store_calls *calls, int folder_fd,
-			 int (*visit)(const char *name, void *context), void *context)
+int store_for_each_name(const struct store_calls *calls, int folder_fd,
+			int (*visit)(const char *name, void *context), void *context)
 {
 	/* of its own, as reading moves its position */
 	int r = 0,
@@ -159,8 +158,8 @@ static int list_name(const char *name, void *context)
 	return r;
 }
 
-/* Whatever else "latest" may be, or may point to, is none of ours. */
-static void read_latest(const struct store_calls *calls, int folder_fd, struct store_list *list)
+/* Whatever else "latest" may be, or may lead to, is none of ours. */
+static int read_latest(const struct store_calls *calls, int folder_fd, struct store_list *list)
 {
 	for (unsigned int kind = 0; kind < N_STORE_KINDS; kind++) {
 		char path[STORE_PATH_SIZE], target[STORE_PATH_SIZE];
@@ -169,26 +168,69 @@ static void read_latest(const struct store_calls *calls, int folder_fd, struct s
 
 		store_final_name("latest", kind, path);
 		n = calls->readlink(calls->context, folder_fd, path, target, sizeof(target) - 1);
-		if (n < 0)
+		/* EINVAL: it is no link */
+		if (n == -ENOENT || n == -EINVAL)
 			continue;
+		if (n < 0)
+			return (int)n;
 		target[n] = '\0';
 		if (parse_name(target, &listed))
 			memcpy(list->latest[kind], listed.stamp, STORE_STAMP_SIZE);
 	}
+	return 0;
 }
 
 int store_list_read(const struct store_calls *calls, int folder_fd, struct store_list *ret_list)
 {
 	struct store_list list = { 0 };
-	int r = for_each_name(calls, folder_fd, list_name, &list);
+	int r = store_for_each_name(calls, folder_fd, list_name, &list);
 
+	if (r == 0)
+		r = read_latest(calls, folder_fd, &list);
 	if (r < 0) {
 		store_list_deinit(&list);
 		return r;
 	}
 	normalize(&list);
-	read_latest(calls, folder_fd, &list);
 	*ret_list = list;
+	return 0;
+}
+
+/* The bit of a kind that is not there after all goes. */
+static int measure(const struct store_calls *calls, int folder_fd, struct store_listed *listed)
+{
+	for (unsigned int kind = 0; kind < N_STORE_KINDS; kind++) {
+		char path[STORE_PATH_SIZE];
+		struct store_stat st = { 0 };
+		int r;
+
+		if (!(listed->kinds & 1u << kind))
+			continue;
+		store_final_name(listed->stamp, kind, path);
+		r = calls->stat(calls->context, folder_fd, path, &st);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (st.is_file)
+			listed->n_bytes += st.n_bytes;
+		else
+			listed->kinds &= ~(1u << kind);
+	}
+	return 0;
+}
+
+int store_list_measure(const struct store_calls *calls, int folder_fd, struct store_list *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		int r = measure(calls, folder_fd, &list->items[i]);
+
+		if (r < 0)
+			return r;
+		if (list->items[i].kinds)
+			list->items[n++] = list->items[i];
+	}
+	list->n = n;
 	return 0;
 }
 
@@ -227,7 +269,7 @@ static int clean_name(const char *name, void *context)
 int store_clean_folder(const struct store_calls *calls, int folder_fd, unsigned int *ret_n_removed)
 {
 	struct cleaning c = { .calls = calls, .folder_fd = folder_fd };
-	int r = for_each_name(calls, folder_fd, clean_name, &c);
+	int r = store_for_each_name(calls, folder_fd, clean_name, &c);
 
 	if (r == 0)
 		*ret_n_removed = c.n_removed;
@@ -255,7 +297,7 @@ static int clean_folder_of(const char *name, void *context)
 int store_clean(const struct store_calls *calls, int dir_fd, unsigned int *ret_n_removed)
 {
 	struct cleaning all = { .calls = calls, .folder_fd = dir_fd };
-	int r = for_each_name(calls, dir_fd, clean_folder_of, &all);
+	int r = store_for_each_name(calls, dir_fd, clean_folder_of, &all);
 
 	if (r == 0)
 		*ret_n_removed = all.n_removed;

@@ -17,6 +17,7 @@
 struct store_listed {
 	char stamp[STORE_STAMP_SIZE];
 	unsigned int kinds; /* bit 1 << enum store_kind */
+	uint64_t n_bytes;   /* of the files; 0 until store_list_measure() */
 };
 
 struct store_list {
@@ -34,6 +35,9 @@ struct store_list {
 /* 0; -errno. *ret is the caller's to deinit. */
 must_check int store_list_read(const struct store_calls *calls, int folder_fd,
 			       struct store_list *ret_list);
+/* Sizes; what is no regular file is none of ours, and what has vanished is not there. 0; -errno. */
+must_check int store_list_measure(const struct store_calls *calls, int folder_fd,
+				  struct store_list *list);
 void store_list_deinit(struct store_list *list);
 bool store_list_has(const struct store_list *list, const char *stamp);
 
@@ -45,6 +49,10 @@ must_check int store_clean_folder(const struct store_calls *calls, int folder_fd
 				  unsigned int *ret_n_removed);
 must_check int store_clean(const struct store_calls *calls, int dir_fd,
 			   unsigned int *ret_n_removed);
+
+/* Calls visit for each name in a folder, but "." and "..", until it fails. 0; -errno. */
+must_check int store_for_each_name(const struct store_calls *calls, int folder_fd,
+				   int (*visit)(const char *name, void *context), void *context);
 
 /* names; every buffer is of STORE_PATH_SIZE */
 

@@ -22,146 +22,17 @@
 #include <unistd.h>
 #include "base/macros.h"
 #include "publish/store.h"
+#include "store_faults.h"
 
 #define BUILD_ID "0123456789abcdef0123456789abcdef01234567"
 #define OTHER_ID "fedcba9876543210"
 #define NOON 1795262400u /* 2026-11-21 12:00:00 UTC */
 #define NAME "20261121T120000Z"
 #define N_PROFILE_BYTES 10000u
-#define KILLED 99
-
-/* what calls do */
-
-enum trouble { NOTHING, FAIL, KILL_BEFORE, KILL_AFTER };
-
-struct faults {
-	enum trouble trouble;
-	int error;		  /* FAIL: positive errno */
-	unsigned int at, n_calls; /* which call, of those so far; from 0 */
-	bool is_for_good;	  /* FAIL: all calls of that kind from then on, as on a full disk */
-	const char *only;	  /* the kind of call that is counted; NULL: all */
-	size_t n_write_max;	  /* a write takes no more; 0: no limit */
-	/* of each descriptor: bytes written since the last sync */
-	bool is_dirty[256];
-	bool is_any_renamed_dirty;
-};
-
-/* The error that the call gets instead, or 0. */
-static int before(struct faults *f, const char *kind)
-{
-	bool is_hit;
-
-	if (f->only && strcmp(f->only, kind) != 0)
-		return 0;
-	is_hit = f->is_for_good ? f->n_calls >= f->at : f->n_calls == f->at;
-	f->n_calls++;
-	if (!is_hit)
-		return 0;
-	if (f->trouble == KILL_BEFORE)
-		_exit(KILLED);
-	return f->trouble == FAIL ? -f->error : 0;
-}
-
-static void after(struct faults *f, const char *kind)
-{
-	bool is_counted = !f->only || strcmp(f->only, kind) == 0;
-
-	if (is_counted && f->trouble == KILL_AFTER && f->n_calls == f->at + 1)
-		_exit(KILLED);
-}
-
-#define FORWARD(type, kind, call)                                                                  \
-	struct faults *f = context;                                                                \
-	int error = before(f, kind);                                                               \
-	type result;                                                                               \
-                                                                                                   \
-	if (error)                                                                                 \
-		return error;                                                                      \
-	result = call;                                                                             \
-	after(f, kind);                                                                            \
-	return result
-
-static const struct store_calls *const real = &store_calls_kernel;
-
-static int fake_open(void *context, int dir_fd, const char *path, int flags, mode_t mode)
-{
-	FORWARD(int, "open", real->open(NULL, dir_fd, path, flags, mode));
-}
-
-static int fake_lock(void *context, int fd)
-{
-	FORWARD(int, "lock", real->lock(NULL, fd));
-}
-
-static int fake_mkdir(void *context, int dir_fd, const char *path, mode_t mode)
-{
-	FORWARD(int, "mkdir", real->mkdir(NULL, dir_fd, path, mode));
-}
-
-static ssize_t write_some(struct faults *f, int fd, const void *data, size_t n_bytes)
-{
-	if (f->n_write_max && n_bytes > f->n_write_max)
-		n_bytes = f->n_write_max;
-	f->is_dirty[fd] = true;
-	return real->write(NULL, fd, data, n_bytes);
-}
-
-static ssize_t fake_write(void *context, int fd, const void *data, size_t n_bytes)
-{
-	FORWARD(ssize_t, "write", write_some(f, fd, data, n_bytes));
-}
-
-static int sync_clean(struct faults *f, int fd)
-{
-	f->is_dirty[fd] = false;
-	return 0; /* the disk of a test is not worth the wait */
-}
-
-static int fake_sync(void *context, int fd)
-{
-	FORWARD(int, "sync", sync_clean(f, fd));
-}
-
-static int rename_clean(struct faults *f, int dir_fd, const char *from, const char *to)
-{
-	for (size_t i = 0; i < array_size(f->is_dirty); i++)
-		f->is_any_renamed_dirty |= f->is_dirty[i];
-	return real->rename(NULL, dir_fd, from, to);
-}
-
-static int fake_rename(void *context, int dir_fd, const char *from, const char *to)
-{
-	FORWARD(int, "rename", rename_clean(f, dir_fd, from, to));
-}
-
-static int fake_symlink(void *context, const char *target, int dir_fd, const char *path)
-{
-	FORWARD(int, "symlink", real->symlink(NULL, target, dir_fd, path));
-}
-
-static ssize_t fake_readlink(void *context, int dir_fd, const char *path, char *target, size_t size)
-{
-	FORWARD(ssize_t, "readlink", real->readlink(NULL, dir_fd, path, target, size));
-}
-
-static int fake_unlink(void *context, int dir_fd, const char *path)
-{
-	FORWARD(int, "unlink", real->unlink(NULL, dir_fd, path));
-}
-
-/* As close(2): whatever it says, the descriptor is gone. */
-static int fake_close(void *context, int fd)
-{
-	struct faults *f = context;
-	int error = before(f, "close"), r = real->close(NULL, fd);
-
-	after(f, "close");
-	return error ? error : r;
-}
 
 struct fixture {
 	char directory[64];
-	struct faults faults;
+	struct store_faults faults;
 	struct store_calls calls;
 	struct store_options options;
 	struct store *store;
@@ -188,15 +59,13 @@ static void set_up(struct fixture *f)
 {
 	*f = (struct fixture){
 		.directory = "/tmp/test-store-XXXXXX",
-		.calls = { NULL, fake_open, fake_lock, fake_mkdir, fake_write, fake_sync,
-			   fake_rename, fake_symlink, fake_readlink, fake_unlink, fake_close },
 	};
-	f->calls.context = &f->faults;
+	f->calls = store_faults_calls(&f->faults);
 	f->n_fds = count_fds();
 	assert_non_null(mkdtemp(f->directory));
 	f->options = (struct store_options){
 		.directory = f->directory,
-		.n_files_max = 3,
+		.limits = { .n_files_max = 3 },
 		.file_mode = 0644,
 		.folder_mode = 0755,
 	};
@@ -345,8 +214,8 @@ static void test_store_publication_has_its_names_links_and_bytes(void **state)
 	assert_int_equal(open_store(&f), 0);
 	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
 	assert_string_equal(f.result.stamp, NAME);
-	assert_int_equal(f.result.n_removed, 0);
-	assert_int_equal(f.result.n_late, 0);
+	assert_int_equal(f.result.kept.n_removed[STORE_BY_COUNT], 0);
+	assert_int_equal(f.result.kept.n_late, 0);
 	assert_int_equal(check_folder(&f, &n), 0);
 	assert_int_equal(n, 1);
 	expect_link(&f, "latest.afdo", NAME ".afdo");
@@ -386,7 +255,7 @@ static void test_store_dump_alone_leaves_the_other_links(void **state)
 		assert_int_equal(store_begin(f.store, BUILD_ID, NOON + i, &entry, &f.problem), 0);
 		assert_int_equal(store_add(entry, STORE_DUMP, "0\n0\n", 4, &f.problem), 0);
 		assert_int_equal(store_commit(entry, &f.result, &f.problem), 0);
-		assert_int_equal(f.result.n_late, 0);
+		assert_int_equal(f.result.kept.n_late, 0);
 	}
 	/* not removed, though the oldest of six: a link leads to it */
 	expect_link(&f, "latest.afdo", NAME ".afdo");
@@ -428,7 +297,7 @@ static void test_store_retention_counts_and_leaves_what_is_not_ours(void **state
 		touch(&f, foreign[i]);
 	for (unsigned int i = 1; i < 10; i++) {
 		assert_int_equal(publish_all(&f, BUILD_ID, NOON + i), 0);
-		assert_int_equal(f.result.n_removed, i < 3 ? 0 : 1);
+		assert_int_equal(f.result.kept.n_removed[STORE_BY_COUNT], i < 3 ? 0 : 1);
 	}
 	for (size_t i = 0; i < array_size(foreign); i++) {
 		assert_true(exists(&f, BUILD_ID, foreign[i]));
@@ -440,7 +309,7 @@ static void test_store_retention_counts_and_leaves_what_is_not_ours(void **state
 	assert_true(exists(&f, BUILD_ID, "20261121T120007Z.json"));
 	/* each kernel has its own */
 	assert_int_equal(publish_all(&f, OTHER_ID, NOON + 20), 0);
-	assert_int_equal(f.result.n_removed, 0);
+	assert_int_equal(f.result.kept.n_removed[STORE_BY_COUNT], 0);
 	tear_down(&f);
 }
 
@@ -543,10 +412,10 @@ static unsigned int count_calls(const char *only)
 	struct fixture f;
 
 	set_up(&f);
-	f.options.n_files_max = 1;
+	f.options.limits.n_files_max = 1;
 	assert_int_equal(open_store(&f), 0);
 	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
-	f.faults = (struct faults){ .only = only, .n_write_max = 3000 };
+	f.faults = (struct store_faults){ .only = only, .n_write_max = 3000 };
 	assert_int_equal(publish_all(&f, BUILD_ID, NOON + 1), 0);
 	n_calls = f.faults.n_calls;
 	tear_down(&f);
@@ -558,7 +427,7 @@ static void check_after(struct fixture *f, bool has_second)
 {
 	unsigned int n;
 
-	f->faults = (struct faults){ 0 };
+	f->faults = (struct store_faults){ 0 };
 	check_folder(f, &n);
 	assert_true(n >= 1);
 	assert_true(has_second || exists(f, BUILD_ID, NAME ".json"));
@@ -567,7 +436,7 @@ static void check_after(struct fixture *f, bool has_second)
 	assert_int_equal(open_store(f), 0);
 	assert_int_equal(check_folder(f, &n), 0);
 	assert_int_equal(publish_all(f, BUILD_ID, NOON + 7), 0);
-	assert_int_equal(f->result.n_late, 0);
+	assert_int_equal(f->result.kept.n_late, 0);
 	assert_int_equal(check_folder(f, &n), 0);
 	assert_int_equal(n, 1);
 	expect_link(f, "latest.afdo", "20261121T120007Z.afdo");
@@ -582,15 +451,15 @@ static void fail_at(unsigned int at, int error, bool is_for_good, const char *on
 	int r;
 
 	set_up(&f);
-	f.options.n_files_max = 1;
+	f.options.limits.n_files_max = 1;
 	assert_int_equal(open_store(&f), 0);
 	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
-	f.faults = (struct faults){ .trouble = FAIL,
-				    .at = at,
-				    .error = error,
-				    .is_for_good = is_for_good,
-				    .only = only,
-				    .n_write_max = 3000 };
+	f.faults = (struct store_faults){ .trouble = FAIL,
+					  .at = at,
+					  .error = error,
+					  .is_for_good = is_for_good,
+					  .only = only,
+					  .n_write_max = 3000 };
 	r = publish_all(&f, BUILD_ID, NOON + 1);
 	has_second = exists(&f, BUILD_ID, "20261121T120001Z.json");
 	assert_false(f.faults.is_any_renamed_dirty);
@@ -606,7 +475,7 @@ static void fail_at(unsigned int at, int error, bool is_for_good, const char *on
 
 static void test_store_each_call_that_fails_leaves_nothing_torn(void **state)
 {
-	static const int errors[] = { EIO, ENOSPC, EROFS, EACCES };
+	static const int errors[] = { EIO, ENOSPC, EROFS, EACCES, EDQUOT };
 	unsigned int n_calls = count_calls(NULL);
 
 	assert_in_range(n_calls, 30, 100);
@@ -624,16 +493,16 @@ static unsigned int count_untold(const char *kind, unsigned int *ret_n)
 		struct fixture f;
 
 		set_up(&f);
-		f.options.n_files_max = 1;
+		f.options.limits.n_files_max = 1;
 		assert_int_equal(open_store(&f), 0);
 		assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
-		f.faults = (struct faults){
+		f.faults = (struct store_faults){
 			.trouble = FAIL, .at = at, .error = EIO, .only = kind, .n_write_max = 3000
 		};
-		if (publish_all(&f, BUILD_ID, NOON + 1) == 0 && f.result.n_late == 0)
+		if (publish_all(&f, BUILD_ID, NOON + 1) == 0 && f.result.kept.n_late == 0)
 			n_untold++;
 		else
-			assert_true(f.problem.text[0] || f.result.late.text[0]);
+			assert_true(f.problem.text[0] || f.result.kept.late.text[0]);
 		tear_down(&f);
 	}
 	*ret_n = n_calls;
@@ -642,9 +511,8 @@ static unsigned int count_untold(const char *kind, unsigned int *ret_n)
 
 static void test_store_failures_are_told(void **state)
 {
-	static const char *const told[] = {
-		"open", "write", "sync", "rename", "symlink", "unlink"
-	};
+	static const char *const told[] = { "open",    "write",	 "sync",     "rename",
+					    "symlink", "unlink", "readlink", "stat" };
 	unsigned int n, n_untold;
 
 	for (size_t i = 0; i < array_size(told); i++) {
@@ -654,8 +522,6 @@ static void test_store_failures_are_told(void **state)
 	/* of descriptors, those of the three files matter */
 	n_untold = count_untold("close", &n);
 	assert_int_equal(n - n_untold, 3);
-	/* whatever cannot be read as a link is none of ours */
-	assert_int_equal(count_untold("readlink", &n), 3);
 }
 
 static void test_store_manifest_that_stays_keeps_its_files(void **state)
@@ -663,19 +529,19 @@ static void test_store_manifest_that_stays_keeps_its_files(void **state)
 	struct fixture f;
 
 	set_up(&f);
-	f.options.n_files_max = 1;
+	f.options.limits.n_files_max = 1;
 	assert_int_equal(open_store(&f), 0);
 	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
-	f.faults = (struct faults){ .trouble = FAIL, .error = EPERM, .only = "unlink" };
+	f.faults = (struct store_faults){ .trouble = FAIL, .error = EPERM, .only = "unlink" };
 	assert_int_equal(publish_all(&f, BUILD_ID, NOON + 1), 0);
-	assert_int_equal(f.result.n_removed, 0);
-	assert_int_equal(f.result.n_late, 1);
-	assert_non_null(strstr(f.result.late.text, "remove"));
-	assert_non_null(strstr(f.result.late.text, NAME ".json"));
+	assert_int_equal(f.result.kept.n_removed[STORE_BY_COUNT], 0);
+	assert_int_equal(f.result.kept.n_late, 1);
+	assert_non_null(strstr(f.result.kept.late.text, "remove"));
+	assert_non_null(strstr(f.result.kept.late.text, NAME ".json"));
 	assert_true(exists(&f, BUILD_ID, NAME ".json") && exists(&f, BUILD_ID, NAME ".afdo"));
-	f.faults = (struct faults){ 0 };
+	f.faults = (struct store_faults){ 0 };
 	assert_int_equal(publish_all(&f, BUILD_ID, NOON + 2), 0);
-	assert_int_equal(f.result.n_removed, 2);
+	assert_int_equal(f.result.kept.n_removed[STORE_BY_COUNT], 2);
 	tear_down(&f);
 }
 
@@ -697,7 +563,7 @@ static void test_store_full_disk_says_so(void **state)
 		fail_at(at, ENOSPC, true, "write");
 	set_up(&f);
 	assert_int_equal(open_store(&f), 0);
-	f.faults = (struct faults){ .trouble = FAIL, .error = ENOSPC, .only = "write" };
+	f.faults = (struct store_faults){ .trouble = FAIL, .error = ENOSPC, .only = "write" };
 	assert_int_equal(publish_all(&f, BUILD_ID, NOON), -ENOSPC);
 	assert_non_null(strstr(f.problem.text, "No space left on device"));
 	assert_int_equal(check_folder(&f, &n), 0);
@@ -713,18 +579,18 @@ static void test_store_interrupted_write_goes_on(void **state)
 
 		set_up(&f);
 		assert_int_equal(open_store(&f), 0);
-		f.faults = (struct faults){ .trouble = FAIL,
-					    .at = at,
-					    .error = EINTR,
-					    .only = "write",
-					    .n_write_max = 3000 };
+		f.faults = (struct store_faults){ .trouble = FAIL,
+						  .at = at,
+						  .error = EINTR,
+						  .only = "write",
+						  .n_write_max = 3000 };
 		assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
 		check_whole(&f, NAME ".afdo");
 		tear_down(&f);
 	}
 }
 
-static void kill_at(unsigned int at, enum trouble trouble)
+static void kill_at(unsigned int at, enum store_trouble trouble)
 {
 	bool has_second;
 	struct fixture f;
@@ -732,10 +598,10 @@ static void kill_at(unsigned int at, enum trouble trouble)
 	pid_t child;
 
 	set_up(&f);
-	f.options.n_files_max = 1;
+	f.options.limits.n_files_max = 1;
 	assert_int_equal(open_store(&f), 0);
 	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
-	f.faults = (struct faults){ .trouble = trouble, .at = at, .n_write_max = 3000 };
+	f.faults = (struct store_faults){ .trouble = trouble, .at = at, .n_write_max = 3000 };
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
@@ -743,7 +609,7 @@ static void kill_at(unsigned int at, enum trouble trouble)
 		_exit(0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == KILLED);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == STORE_FAULTS_KILLED);
 	has_second = exists(&f, BUILD_ID, "20261121T120001Z.json");
 	check_after(&f, has_second);
 	tear_down(&f);
@@ -769,22 +635,22 @@ static void test_store_open_that_fails_says_why(void **state)
 	n_calls = f.faults.n_calls;
 	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
 	store_free(steal_ptr(f.store));
-	f.faults = (struct faults){ .trouble = FAIL, .error = EWOULDBLOCK, .only = "lock" };
+	f.faults = (struct store_faults){ .trouble = FAIL, .error = EWOULDBLOCK, .only = "lock" };
 	assert_int_equal(open_store(&f), STORE_E_BUSY);
 	/* a file system that cannot lock is not refused */
-	f.faults = (struct faults){ .trouble = FAIL, .error = EOPNOTSUPP, .only = "lock" };
+	f.faults = (struct store_faults){ .trouble = FAIL, .error = EOPNOTSUPP, .only = "lock" };
 	assert_int_equal(open_store(&f), 0);
 	store_free(steal_ptr(f.store));
 	assert_true(n_calls >= 3);
 	for (unsigned int at = 0; at < 2; at++) {
-		f.faults = (struct faults){
+		f.faults = (struct store_faults){
 			.trouble = FAIL, .error = EACCES, .at = at, .only = "open"
 		};
 		f.problem.text[0] = '\0';
 		assert_int_equal(open_store(&f), -EACCES);
 		assert_non_null(strstr(f.problem.text, f.directory));
 	}
-	f.faults = (struct faults){ 0 };
+	f.faults = (struct store_faults){ 0 };
 	f.options.directory = "/nonexistent/store";
 	assert_int_equal(open_store(&f), -ENOENT);
 	assert_non_null(strstr(f.problem.text, "/nonexistent/store"));
