@@ -43,8 +43,6 @@ static void apply(struct daemon *d, const struct conf_setting **changed, size_t 
 		daemon_arm_interval(d);
 	if (is_changed("control-group", changed, n))
 		commands_follow_group(d);
-	if (is_changed("metrics-file", changed, n))
-		metrics_file_follow(d);
 	publication_follow_options(d);
 	metrics_file_follow(d);
 }
