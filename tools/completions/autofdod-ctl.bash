@@ -9,7 +9,7 @@ _autofdod_ctl_value()
 {
 	case $1 in
 	--format)
-		mapfile -t COMPREPLY < <(compgen -W "extbinary text unsymbolized" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "extbinary unsymbolized" -- "$cur")
 		;;
 	--build-id)
 		mapfile -t COMPREPLY < <(cd /var/lib/autofdod 2>/dev/null && compgen -d -- "$cur")

@@ -195,18 +195,38 @@ static void say_each(struct json_object *errors)
 			       json_object_get_string(json_object_array_get_idx(errors, i)));
 }
 
-static int say_error(const struct ctl *ctl, const char *error, struct json_object *parameters)
+/* What stands before a reason, or for an error without one. Others are named as they are. */
+static const struct {
+	const char *error, *words;
+} known_errors[] = {
+	{ "io.autofdod.PublishFailed", "publishing failed" },
+	{ "io.autofdod.NothingCounted", "nothing has been counted yet" },
+	{ "io.autofdod.NotPossible", "not possible" },
+	{ "io.autofdod.Failed", "failed" },
+	{ "io.autofdod.ReplyTooLarge", "the answer is too large: ask for less" },
+	{ "org.varlink.service.InvalidParameter", "not a value for" },
+	{ "org.varlink.service.InterfaceNotFound", "this is not autofdod" },
+	{ "org.varlink.service.MethodNotFound", "this autofdod does not know of" },
+	{ "org.varlink.service.MethodNotImplemented", "this autofdod cannot do" },
+};
+
+static const char *words_of(const char *error)
+{
+	for (size_t i = 0; i < array_size(known_errors); i++)
+		if (strcmp(known_errors[i].error, error) == 0)
+			return known_errors[i].words;
+	return error;
+}
+
+static int say_error(const char *error, struct json_object *parameters)
 {
 	struct json_object *errors = json_object_object_get(parameters, "errors");
 	const char *text = text_of(parameters, "reason");
-	const char *name = strrchr(error, '.') ? strrchr(error, '.') + 1 : error;
 
 	if (strcmp(error, "org.varlink.service.PermissionDenied") == 0)
 		return ctl_fail(CTL_NO_PERMISSION,
 				"not permitted: that is for root and the group of the "
 				"configuration ([Control] Group=)");
-	if (strcmp(error, "io.autofdod.NothingCounted") == 0)
-		return ctl_fail(CTL_REFUSED, "nothing has been counted yet");
 	if (json_object_is_type(errors, json_type_array)) {
 		say_each(errors);
 		return ctl_fail(CTL_REFUSED, "the old configuration holds");
@@ -215,8 +235,7 @@ static int say_error(const struct ctl *ctl, const char *error, struct json_objec
 		text = text_of(parameters, "parameter");
 	if (!text)
 		text = text_of(parameters, "method");
-	(void)ctl;
-	return ctl_fail(CTL_REFUSED, "%s%s%s", name, text ? ": " : "", text ? text : "");
+	return ctl_fail(CTL_REFUSED, "%s%s%s", words_of(error), text ? ": " : "", text ? text : "");
 }
 
 static int take_error(const struct ctl *ctl, struct json_object *reply, const char *error)
@@ -228,7 +247,7 @@ static int take_error(const struct ctl *ctl, struct json_object *reply, const ch
 	if (ctl->is_json)
 		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PLAIN |
 								   JSON_C_TO_STRING_NOSLASHESCAPE));
-	return say_error(ctl, error, parameters);
+	return say_error(error, parameters);
 }
 
 /* answers */
