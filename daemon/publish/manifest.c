@@ -2,23 +2,11 @@
 #include "manifest.h"
 
 #include <json-c/json.h>
-#include <sha2.h>
 #include <stdio.h>
 #include "aggregate/tally.h"
 #include "base/buf.h"
 #include "json_build.h"
 #include "profile/verdict.h"
-
-_Static_assert(MANIFEST_SHA256_BYTES == SHA256_DIGEST_LENGTH, "of a SHA-256");
-
-void manifest_hash(const void *data, size_t n_bytes, uint8_t ret_sha256[MANIFEST_SHA256_BYTES])
-{
-	SHA2_CTX sha2;
-
-	SHA256Init(&sha2);
-	SHA256Update(&sha2, data, n_bytes);
-	SHA256Final(ret_sha256, &sha2);
-}
 
 static struct json_object *of_file(const struct manifest_file *file, bool *ok)
 {

@@ -13,7 +13,10 @@ static const char usage[] =
 	"Makes and shows AutoFDO profiles of the Linux kernel.\n"
 	"\n"
 	"  convert   recordings or counters to a profile\n"
+	"  merge     several profiles to one\n"
+	"  overlap   how alike two profiles are\n"
 	"  show      what is in a profile\n"
+	"  verify    whether a profile should be used: exits by verdict\n"
 	"\n"
 	"  -h, --help      this text; autofdod-profgen COMMAND --help for a command's\n"
 	"      --version   version\n"
@@ -34,7 +37,10 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "convert", command_convert },
+	{ "merge", command_merge },
+	{ "overlap", command_overlap },
 	{ "show", command_show },
+	{ "verify", command_verify },
 };
 
 int main(int argc, char **argv)
