@@ -24,7 +24,7 @@
 static const char usage[] =
 	"Usage: autofdod-profgen overlap [OPTION...] FIRST SECOND\n"
 	"\n"
-	"Tells how alike two sample profiles are, in the figures of llvm-profdata overlap.\n"
+	"Tells how alike two sample profiles are, in llvm-profdata overlap's figures.\n"
 	"\n"
 	"      --json      the same as JSON\n"
 	"  -h, --help      this text\n"
