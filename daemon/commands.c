@@ -83,6 +83,11 @@ static void set_paused(struct daemon *d, bool is_paused, struct control_call *ca
 			  LOG_U64("client-uid", control_call_uid(call)));
 		status_tell(d);
 	}
+	if (!is_paused && sampling_resume_budget(d)) {
+		log_event(d->log, LOG_BUDGET_RESUMED,
+			  LOG_U64("client-uid", control_call_uid(call)));
+		status_tell(d);
+	}
 	reply_text(call, "state", sampling_state(d));
 }
 

@@ -155,6 +155,8 @@ void sampling_read_books(struct daemon *daemon);
 void sampling_stop(struct daemon *daemon);
 /* Stops sampling, or lets the pace decide again. */
 void sampling_pause(struct daemon *daemon, bool is_paused);
+/* After the budget has stopped it for good. False: it had not. */
+bool sampling_resume_budget(struct daemon *daemon);
 /* Of all events together. */
 uint64_t sampling_enabled_ns(const struct daemon *daemon, uint64_t now_ns);
 /* "sampling", "gate", …: one word for status. */

@@ -107,7 +107,8 @@ enum log_level {
 	  "04a790cd9cc94f1e964f8dd1e24a6c10")                                                      \
 	X(BUDGET_EXCEEDED, "budget-exceeded", ERROR, 5, "overhead budget by",                      \
 	  "76f6327233ad4447b085b642a55bc844")                                                      \
-	X(BUDGET_RESUMED, "budget-resumed", NOTICE, 5, "", "a750455f728645fd8deb43df9d86dea4")     \
+	X(BUDGET_RESUMED, "budget-resumed", NOTICE, 20, "client-uid",                              \
+	  "a750455f728645fd8deb43df9d86dea4")                                                      \
 	X(TARGET_REACHED, "target-reached", INFO, 5, "", "13e89c2b565f4b2280e25e7be2a194b6")       \
 	/* counters and kernel */                                                                  \
 	X(COUNTERS_RESTORED, "counters-restored", NOTICE, 5, "note",                               \

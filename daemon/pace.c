@@ -41,8 +41,7 @@ void pace_deinit(struct pace *pace)
 		cpu_stat_deinit(&pace->stats[i]);
 }
 
-int pace_set_options(struct pace *pace, const struct pace_options *options,
-		     struct problem *problem)
+int pace_set_options(struct pace *pace, const struct pace_options *options, struct problem *problem)
 {
 	struct gate gate = pace->gate;
 	int r = gate_set_options(&gate, &options->gate, problem);
@@ -136,6 +135,23 @@ static bool is_on_duty(const struct pace *pace, uint64_t now_ns, uint64_t *ret_c
 			   ret_change_ns);
 }
 
+/* Another period without a feed; the caller does not know it yet. */
+static void take_resumed(struct pace *pace)
+{
+	pace->has_resumed = false;
+	pace->decision.budget = pace->budget.decision;
+	pace->decision.is_period_changed = pace->decision.is_budget_changed = true;
+}
+
+bool pace_resume(struct pace *pace)
+{
+	if (pace->budget.decision.reason != BUDGET_STOPPED)
+		return false;
+	budget_resume(&pace->budget);
+	pace->has_resumed = true;
+	return true;
+}
+
 const struct pace_decision *pace_look(struct pace *pace, const struct pace_view *view)
 {
 	struct pace_decision *d = &pace->decision;
@@ -147,6 +163,8 @@ const struct pace_decision *pace_look(struct pace *pace, const struct pace_view 
 	if (!pace->has_fed || d->is_gate_changed ||
 	    now_ns - pace->fed.monotonic_ns >= FEED_NS - FEED_SLACK_NS)
 		feed_budget(pace, view);
+	if (pace->has_resumed)
+		take_resumed(pace);
 	is_on = is_on_duty(pace, now_ns, &change_ns);
 	d->is_sampling = !pace->is_paused && d->gate.is_open && d->budget.is_sampling && is_on;
 	d->period = d->budget.period;

@@ -54,7 +54,8 @@ struct pace {
 	uint64_t duty_offset_ns;
 	uint32_t ticks_hz;
 	bool is_paused;
-	bool has_stat; /* stats[latest] is a reading */
+	bool has_resumed; /* since the last look, after a stop of the budget */
+	bool has_stat;	  /* stats[latest] is a reading */
 	unsigned int latest;
 	struct cpu_stat stats[2];
 	uint64_t stat_ns;     /* CLOCK_MONOTONIC of it */
@@ -85,6 +86,13 @@ must_check int pace_set_options(struct pace *pace, const struct pace_options *op
 
 /* Before the first pace_look(): pace->decision is what to start with, not sampling. */
 const struct pace_decision *pace_look(struct pace *pace, const struct pace_view *view);
+
+/*
+ * A person says to go on after the budget has stopped it (BUDGET_STOPPED): sparsely, as at the
+ * start, and learning anew; what is counted for the figures stays. The next look has the period.
+ * False: it had not stopped.
+ */
+bool pace_resume(struct pace *pace);
 
 /* One of "sampling", "paused", "gate", "budget", "duty": what keeps it from sampling, if anything.
  */

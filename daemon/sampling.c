@@ -376,6 +376,14 @@ void sampling_pause(struct daemon *d, bool is_paused)
 		daemon_arm(d->play_timer, 0);
 }
 
+bool sampling_resume_budget(struct daemon *d)
+{
+	if (!d->has_pace || !pace_resume(&d->pace))
+		return false;
+	sampling_look(d);
+	return true;
+}
+
 /* the books */
 
 static void note(struct daemon *d, const struct conservation *sums)

@@ -44,9 +44,9 @@ static void machine_init(struct machine *m, const struct pace_options *o)
 	assert_int_equal(pace_init(&m->pace, o, &problem), 0);
 	m->last = &m->pace.decision;
 	m->branches_per_s = 1e8;
-	m->view = (struct pace_view){
-		.monotonic_ns = 1000 * S, .boottime_ns = 2000 * S, .n_cpus = N_CPUS
-	};
+	m->view = (struct pace_view){ .monotonic_ns = 1000 * S,
+				      .boottime_ns = 2000 * S,
+				      .n_cpus = N_CPUS };
 }
 
 static void write_stat(struct machine *m)
@@ -56,8 +56,7 @@ static void write_stat(struct machine *m)
 	for (unsigned int cpu = 0; cpu < N_CPUS; cpu++)
 		n += snprintf(m->stat + n, sizeof(m->stat) - (size_t)n,
 			      "cpu%u %llu 0 0 %llu 0 0 0 0 0 0\n", cpu,
-			      (unsigned long long)m->busy_ticks,
-			      (unsigned long long)m->idle_ticks);
+			      (unsigned long long)m->busy_ticks, (unsigned long long)m->idle_ticks);
 	n += snprintf(m->stat + n, sizeof(m->stat) - (size_t)n, "ctxt %llu\n",
 		      (unsigned long long)m->n_switches);
 	m->view.stat_text = m->stat;
@@ -68,9 +67,9 @@ static void write_stat(struct machine *m)
 static void step(struct machine *m)
 {
 	bool was_sampling = m->last->is_sampling;
-	uint64_t ns = m->last->next_ns > m->view.monotonic_ns ?
-			      m->last->next_ns - m->view.monotonic_ns :
-			      S;
+	uint64_t ns = m->last->next_ns > m->view.monotonic_ns
+			      ? m->last->next_ns - m->view.monotonic_ns
+			      : S;
 	double s = (double)ns / 1e9, branches = N_CPUS * m->utilization * m->branches_per_s * s;
 
 	m->view.monotonic_ns += ns;
@@ -157,8 +156,7 @@ static void test_pace_period_change_is_told_once_with_its_weight(void **state)
 	for (int i = 0; i < 1200; i++) {
 		step(&m);
 		assert_int_equal(m.last->is_period_changed, m.last->period != period);
-		assert_int_equal(m.last->weight,
-				 budget_weight_of(&m.pace.budget, m.last->period));
+		assert_int_equal(m.last->weight, budget_weight_of(&m.pace.budget, m.last->period));
 		n_changes += m.last->is_period_changed;
 		period = m.last->period;
 	}
@@ -220,6 +218,51 @@ static void test_pace_far_beyond_the_budget_stops(void **state)
 	pace_deinit(&m.pace);
 }
 
+static void stop_by_budget(struct machine *m)
+{
+	run(m, 0.9, 30);
+	for (int i = 0; i < 300; i++) {
+		m->view.own_cpu_ns += S / 10;
+		step(m);
+	}
+	assert_int_equal(m->last->budget.reason, BUDGET_STOPPED);
+}
+
+/* The period that it begins with is told, whether or not the budget is fed by the same look. */
+static void test_pace_resumed_after_a_stop_samples_again(void **state)
+{
+	struct pace_options o = options();
+	struct machine m;
+
+	machine_init(&m, &o);
+	assert_false(pace_resume(&m.pace));
+	stop_by_budget(&m);
+	assert_true(pace_resume(&m.pace));
+	assert_false(pace_resume(&m.pace));
+	m.last = pace_look(&m.pace, &m.view);
+	assert_true(m.last->is_sampling && m.last->is_period_changed && m.last->is_budget_changed);
+	assert_int_equal(m.last->weight, budget_weight_of(&m.pace.budget, m.last->period));
+	step(&m);
+	assert_int_equal(m.last->weight, budget_weight_of(&m.pace.budget, m.last->period));
+	run(&m, 0.9, 60);
+	assert_string_equal(pace_reason_name(&m.pace), "sampling");
+	assert_int_equal(m.pace.budget.totals.n_stops, 1);
+	pace_deinit(&m.pace);
+}
+
+static void test_pace_resumed_stops_again_if_it_costs_as_much(void **state)
+{
+	struct pace_options o = options();
+	struct machine m;
+
+	machine_init(&m, &o);
+	stop_by_budget(&m);
+	assert_true(pace_resume(&m.pace));
+	stop_by_budget(&m);
+	assert_int_equal(m.pace.budget.totals.n_stops, 2);
+	pace_deinit(&m.pace);
+}
+
 /* With many context switches the events are enabled for a part of each minute only. */
 static void test_pace_duty_enables_a_part_of_each_minute(void **state)
 {
@@ -270,6 +313,8 @@ int main(void)
 		cmocka_unit_test(test_pace_budget_is_fed_all_of_it),
 		cmocka_unit_test(test_pace_without_stat_closes_and_counts),
 		cmocka_unit_test(test_pace_far_beyond_the_budget_stops),
+		cmocka_unit_test(test_pace_resumed_after_a_stop_samples_again),
+		cmocka_unit_test(test_pace_resumed_stops_again_if_it_costs_as_much),
 		cmocka_unit_test(test_pace_duty_enables_a_part_of_each_minute),
 		cmocka_unit_test(test_pace_bad_options_are_refused_with_a_sentence),
 	};
