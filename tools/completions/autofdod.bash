@@ -5,7 +5,7 @@
 
 _autofdod()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options
+	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} help
 
 	COMPREPLY=()
 	# "--mode=ip" comes as three words, since "=" is one of COMP_WORDBREAKS
@@ -14,11 +14,8 @@ _autofdod()
 	elif [[ $before == "=" && $COMP_CWORD -ge 2 ]]; then
 		before=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
+	help=$("${COMP_WORDS[0]}" --help 2>/dev/null)
 	case $before in
-	--vmlinux | --directory | --config | --status | --*-file)
-		compopt -o filenames 2>/dev/null
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-		;;
 	--mode)
 		mapfile -t COMPREPLY < <(compgen -W "auto branch ip" -- "$cur")
 		;;
@@ -29,11 +26,15 @@ _autofdod()
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
 		;;
 	*)
-		options=$("${COMP_WORDS[0]}" --help 2>/dev/null |
-			sed -n 's/^  \(-[a-z], \)\{0,1\}\(--[a-z-]*=\{0,1\}\).*/\2/p')
-		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
-		[[ ${#COMPREPLY[@]} -ne 1 || ${COMPREPLY[0]} != *= ]] ||
-			compopt -o nospace 2>/dev/null
+		if [[ $before == --* && $help =~ "  $before="(FILE|DIR) ]]; then
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		elif [[ $before != --* || $help != *"  $before="* ]]; then
+			help=$(sed -n 's/^  \(-[a-z], \)\{0,1\}\(--[a-z-]*=\{0,1\}\).*/\2/p' <<<"$help")
+			mapfile -t COMPREPLY < <(compgen -W "$help" -- "$cur")
+			[[ ${#COMPREPLY[@]} -ne 1 || ${COMPREPLY[0]} != *= ]] ||
+				compopt -o nospace 2>/dev/null
+		fi
 		;;
 	esac
 }
