@@ -102,177 +102,132 @@ static void build_labels(const struct metrics_view *view, struct buf *text)
 #define BY(key, name_of, field)                                                                    \
 	AT(field), .label = (key), .label_value = (name_of),                                       \
 		.n_values = sizeof(((struct metrics_view *)0)->field) / sizeof(double)
-#define GAUGE(name_, help_, ...) { .name = "autofdod_" name_, .help = (help_), __VA_ARGS__ },
+#define GAUGE(name_, help_, ...) { .name = "autofdod_" name_, .help = (help_), __VA_ARGS__ }
 #define COUNTER(name_, help_, ...)                                                                 \
-	{ .name = "autofdod_" name_, .is_counter = true, .help = (help_), __VA_ARGS__ },
+	{ .name = "autofdod_" name_, .is_counter = true, .help = (help_), __VA_ARGS__ }
 
 static const struct metric table[] = {
 	/* the process */
 	GAUGE("build_info", "What runs here, in its labels; always 1.", ONE(one),
-	      .labels = build_labels) GAUGE("start_time_seconds",
-					    "When the daemon was started, since 1970.",
-					    ONE(start_time))
-		GAUGE("last_cycle_timestamp_seconds", "When its loop had done all its work last.",
-		      ONE(last_cycle)) GAUGE("state",
-					     "1 for what it does or waits for, 0 for the others.",
-					     BY("state", metrics_state_name, states))
-			COUNTER("cpu_seconds_total",
-				"CPU time, user and system, of the daemon's processes.",
-				BY("process", process_name,
-				   cpu)) GAUGE("resident_bytes",
-					       "Memory of the daemon itself that is resident.",
-					       ONE(resident_bytes))
-				COUNTER("loop_slow_passes_total",
-					"Passes of the loop that took longer than 50 ms.",
-					ONE(slow_passes))
-					GAUGE("loop_longest_pass_seconds",
-					      "The longest pass of the loop since the start.",
-					      ONE(longest_pass))
-						COUNTER("ring_wakeups_total",
-							"Times that a ring that was half full woke "
-							"the daemon.",
-							ONE(wakeups))
+	      .labels = build_labels),
+	GAUGE("start_time_seconds", "When the daemon was started, since 1970.", ONE(start_time)),
+	GAUGE("last_cycle_timestamp_seconds", "When its loop had done all its work last.",
+	      ONE(last_cycle)),
+	GAUGE("state", "1 for what it does or waits for, 0 for the others.",
+	      BY("state", metrics_state_name, states)),
+	COUNTER("cpu_seconds_total", "CPU time, user and system, of the daemon's processes.",
+		BY("process", process_name, cpu)),
+	GAUGE("resident_bytes", "Memory of the daemon itself that is resident.",
+	      ONE(resident_bytes)),
+	COUNTER("loop_slow_passes_total", "Passes of the loop that took longer than 50 ms.",
+		ONE(slow_passes)),
+	GAUGE("loop_longest_pass_seconds", "The longest pass of the loop since the start.",
+	      ONE(longest_pass)),
+	COUNTER("ring_wakeups_total", "Times that a ring that was half full woke the daemon.",
+		ONE(wakeups)),
 
 	/* samples */
 	COUNTER("samples_taken_total", "Samples that the kernel took: used, rejected and lost.",
-		ONE(taken)) COUNTER("samples_used_total",
-				    "Samples of which at least one entry was counted.", ONE(used))
-		COUNTER("samples_rejected_total", "Samples that were read and not used.",
-			BY("class", reject_name, rejected))
-			COUNTER("samples_lost_total", "Samples that were never in a ring.",
-				BY("source", loss_name, lost))
-				GAUGE("samples_balanced",
-				      "1 if the books agree with what the kernel counted, else 0.",
-				      ONE(is_balanced))
+		ONE(taken)),
+	COUNTER("samples_used_total", "Samples of which at least one entry was counted.",
+		ONE(used)),
+	COUNTER("samples_rejected_total", "Samples that were read and not used.",
+		BY("class", reject_name, rejected)),
+	COUNTER("samples_lost_total", "Samples that were never in a ring.",
+		BY("source", loss_name, lost)),
+	GAUGE("samples_balanced", "1 if the books agree with what the kernel counted, else 0.",
+	      ONE(is_balanced)),
+	GAUGE("samples_unpublished", "Used samples that are in no published profile yet.",
+	      ONE(unpublished)),
+	COUNTER("samples_forgotten_total", "Used samples that Reset forgot.", ONE(forgotten)),
 
 	/* CPUs and events */
-	GAUGE("cpus", "CPUs, by what becomes of them.", BY("state", cpu_state_name, cpus)) GAUGE(
-		"cpus_online", "CPUs that are online.",
-		ONE(cpus_online)) COUNTER("event_enabled_seconds_total",
-					  "Time that events were enabled, of all CPUs.",
-					  ONE(enabled)) COUNTER("event_running_seconds_total",
-								"Time that events were counting, "
-								"of all CPUs; less than enabled: "
-								"they take turns.",
-								ONE(running))
-		COUNTER("event_opens_total", "Events that were opened.", ONE(opens)) COUNTER(
-			"event_control_errors_total",
-			"Events that could not be enabled, disabled or set.",
-			ONE(control_errors)) COUNTER("event_read_errors_total",
-						     "Events that could not be read.",
-						     ONE(read_errors))
-			COUNTER("throttles_total",
-				"Times that the kernel stopped an event for a tick.",
-				ONE(throttles))
-				GAUGE("sample_period", "Events between two samples of a CPU.",
-				      ONE(period)) GAUGE("duty_ratio",
-							 "Part of the time that events are enabled "
-							 "while the gate is open.",
-							 ONE(duty))
-					GAUGE("ring_bytes",
-					      "Memory of all rings; not in the resident memory.",
-					      ONE(ring_bytes))
-						GAUGE("rings_shrunk",
-						      "Rings that are smaller than configured.",
-						      ONE(rings_shrunk))
+	GAUGE("cpus", "CPUs, by what becomes of them.", BY("state", cpu_state_name, cpus)),
+	GAUGE("cpus_online", "CPUs that are online.", ONE(cpus_online)),
+	COUNTER("event_enabled_seconds_total", "Time that events were enabled, of all CPUs.",
+		ONE(enabled)),
+	COUNTER("event_running_seconds_total",
+		"Time that events were counting, of all CPUs; less than enabled: they take turns.",
+		ONE(running)),
+	COUNTER("event_opens_total", "Events that were opened.", ONE(opens)),
+	COUNTER("event_control_errors_total", "Events that could not be enabled, disabled or set.",
+		ONE(control_errors)),
+	COUNTER("event_read_errors_total", "Events that could not be read.", ONE(read_errors)),
+	COUNTER("throttles_total", "Times that the kernel stopped an event for a tick.",
+		ONE(throttles)),
+	GAUGE("sample_period", "Events between two samples of a CPU.", ONE(period)),
+	GAUGE("duty_ratio", "Part of the time that events are enabled while the gate is open.",
+	      ONE(duty)),
+	GAUGE("ring_bytes", "Memory of all rings; not in the resident memory.", ONE(ring_bytes)),
+	GAUGE("rings_shrunk", "Rings that are smaller than configured.", ONE(rings_shrunk)),
 
 	/* gate and budget */
 	GAUGE("gate_open", "1 if the machine is busy enough to be sampled, else 0.",
-	      ONE(gate_is_open)) COUNTER("gate_open_seconds_total", "Time that the gate was open.",
-					 ONE(gate_open)) COUNTER("gate_closed_seconds_total",
-								 "Time that the gate was closed.",
-								 ONE(gate_closed))
-		COUNTER("gate_openings_total", "Times that the gate opened.", ONE(gate_openings))
-			GAUGE("utilization_ratio", "Of the CPUs, as the gate sees it.",
-			      ONE(utilization)) COUNTER("paused_seconds_total",
-							"Time with an open gate and without "
-							"sampling: budget, duty, or by hand.",
-							ONE(paused))
-				GAUGE("overhead_ratio", "Recent cost, of the machine's CPU time.",
-				      ONE(overhead))
-					GAUGE("overhead_max_ratio",
-					      "What it may cost: MaxOverhead.", ONE(overhead_max))
-						COUNTER("overhead_seconds_total",
-							"CPU time that sampling cost; samples and "
-							"switches are estimated.",
-							BY("account", account_name, costs))
-							COUNTER("budget_stops_total",
-								"Times that sampling stopped far "
-								"beyond the budget.",
-								ONE(budget_stops))
+	      ONE(gate_is_open)),
+	COUNTER("gate_open_seconds_total", "Time that the gate was open.", ONE(gate_open)),
+	COUNTER("gate_closed_seconds_total", "Time that the gate was closed.", ONE(gate_closed)),
+	COUNTER("gate_openings_total", "Times that the gate opened.", ONE(gate_openings)),
+	GAUGE("utilization_ratio", "Of the CPUs, as the gate sees it.", ONE(utilization)),
+	COUNTER("paused_seconds_total",
+		"Time with an open gate and without sampling: budget, duty, or by hand.",
+		ONE(paused)),
+	GAUGE("overhead_ratio", "Recent cost, of the machine's CPU time.", ONE(overhead)),
+	GAUGE("overhead_max_ratio", "What it may cost: MaxOverhead.", ONE(overhead_max)),
+	COUNTER("overhead_seconds_total",
+		"CPU time that sampling cost; samples and switches are estimated.",
+		BY("account", account_name, costs)),
+	COUNTER("budget_stops_total", "Times that sampling stopped far beyond the budget.",
+		ONE(budget_stops)),
 
 	/* counters */
 	GAUGE("table_fill_ratio", "Of the slots of a table of counters, those in use.",
-	      BY("table", table_name, fill))
+	      BY("table", table_name, fill)),
 
 	/* profiles */
-	COUNTER("publications_total", "Profiles that were published.", ONE(published)) COUNTER(
-		"publication_failures_total",
+	COUNTER("publications_total", "Profiles that were published.", ONE(published)),
+	COUNTER("publication_failures_total",
 		"Publications that failed; what was counted is kept and tried again.",
-		ONE(publish_failures)) COUNTER("publication_skips_total",
-					       "Publications that there was no need or no budget "
-					       "for.",
-					       ONE(publish_skips)) GAUGE("last_publication_success",
-									 "1 if the last "
-									 "publication succeeded, 0 "
-									 "if it failed.",
-									 ONE(is_last_published))
-		GAUGE("last_publication_timestamp_seconds",
-		      "When the interval of the last publication that succeeded ended, since 1970.",
-		      ONE(published_at)) GAUGE("last_publication_duration_seconds",
-					       "From its end to the files.",
-					       ONE(publish_took)) GAUGE("worker_resident_bytes_max",
-									"Memory of the last "
-									"worker, at its largest.",
-									ONE(worker_rss))
-			GAUGE("profile_density", "Density of the last profile; 50 is enough.",
-			      ONE(density))
-				GAUGE("profile_functions", "Functions in the last profile.",
-				      ONE(profile_functions)) GAUGE("profile_samples",
-								    "Sum of the counts in the last "
-								    "profile.",
-								    ONE(profile_samples))
-					GAUGE("profile_verdict",
-					      "1 for the verdict of the last profile, 0 for the "
-					      "others.",
-					      BY("verdict", verdict_label,
-						 verdicts)) GAUGE("store_bytes",
-								  "Sizes of all published files "
-								  "together.",
-								  ONE(store_bytes))
-						GAUGE("store_profiles",
-						      "Publications that are kept.",
-						      ONE(store_profiles))
-							COUNTER("store_removed_total",
-								"Publications that were removed, "
-								"by the limit that said so.",
-								BY("limit", limit_name, removed))
-								COUNTER("store_removed_bytes_total",
-									"Sizes of their files.",
-									ONE(removed_bytes))
+		ONE(publish_failures)),
+	COUNTER("publication_skips_total", "Publications that there was no need or no budget for.",
+		ONE(publish_skips)),
+	GAUGE("last_publication_success", "1 if the last publication succeeded, 0 if it failed.",
+	      ONE(is_last_published)),
+	GAUGE("last_publication_timestamp_seconds",
+	      "When the interval of the last publication that succeeded ended, since 1970.",
+	      ONE(published_at)),
+	GAUGE("last_publication_duration_seconds", "From its end to the files.", ONE(publish_took)),
+	GAUGE("worker_resident_bytes_max", "Memory of the last worker, at its largest.",
+	      ONE(worker_rss)),
+	GAUGE("profile_density", "Density of the last profile; 50 is enough.", ONE(density)),
+	GAUGE("profile_overlap_ratio", "Of the last profile, what the one before it has as well.",
+	      ONE(overlap)),
+	GAUGE("profile_functions", "Functions in the last profile.", ONE(profile_functions)),
+	GAUGE("profile_samples", "Sum of the counts in the last profile.", ONE(profile_samples)),
+	GAUGE("profile_verdict", "1 for the verdict of the last profile, 0 for the others.",
+	      BY("verdict", verdict_label, verdicts)),
+	GAUGE("store_bytes", "Sizes of all published files together.", ONE(store_bytes)),
+	GAUGE("store_profiles", "Publications that are kept.", ONE(store_profiles)),
+	COUNTER("store_removed_total", "Publications that were removed, by the limit that said so.",
+		BY("limit", limit_name, removed)),
+	COUNTER("store_removed_bytes_total", "Sizes of their files.", ONE(removed_bytes)),
 
 	/* control and log */
-	GAUGE("control_clients", "Clients that are connected.", ONE(clients)) COUNTER(
-		"control_connections_total", "Connections that were accepted.",
-		ONE(connections)) COUNTER("control_refused_total",
-					  "Connections that were refused: too many.",
-					  ONE(connections_refused))
-		COUNTER("control_calls_total", "Calls of methods.", ONE(calls)) COUNTER(
-			"control_call_errors_total",
-			"Calls that were not answered as the caller wished.",
-			BY("reason", call_fault_name,
-			   call_faults)) COUNTER("control_dropped_total",
-						 "Clients that were dropped.",
-						 BY("reason", drop_name, clients_dropped))
-			COUNTER("log_lines_total", "Lines that were logged.", ONE(lines)) COUNTER(
-				"log_lines_folded_total",
-				"Lines that were only counted, as they repeat.",
-				ONE(lines_folded)) COUNTER("log_lines_unwritten_total",
-							   "Lines that were lost, as nobody read.",
-							   ONE(lines_unwritten))
-				COUNTER("metrics_failures_total",
-					"Times that the file of these metrics was not written.",
-					ONE(metrics_failures))
+	GAUGE("control_clients", "Clients that are connected.", ONE(clients)),
+	COUNTER("control_connections_total", "Connections that were accepted.", ONE(connections)),
+	COUNTER("control_refused_total", "Connections that were refused: too many.",
+		ONE(connections_refused)),
+	COUNTER("control_calls_total", "Calls of methods.", ONE(calls)),
+	COUNTER("control_call_errors_total", "Calls that were not answered as the caller wished.",
+		BY("reason", call_fault_name, call_faults)),
+	COUNTER("control_dropped_total", "Clients that were dropped.",
+		BY("reason", drop_name, clients_dropped)),
+	COUNTER("log_lines_total", "Lines that were logged.", ONE(lines)),
+	COUNTER("log_lines_folded_total", "Lines that were only counted, as they repeat.",
+		ONE(lines_folded)),
+	COUNTER("log_lines_unwritten_total", "Lines that were lost, as nobody read.",
+		ONE(lines_unwritten)),
+	COUNTER("metrics_failures_total", "Times that the file of these metrics was not written.",
+		ONE(metrics_failures)),
 };
 
 const struct metric *metrics_table(size_t *ret_n)

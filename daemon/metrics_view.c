@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/small_file.h"
 #include "clock.h"
+#include "control/control.h"
 #include "daemon.h"
 #include "host.h"
 #include "log.h"
@@ -99,6 +100,19 @@ static void add_process(const struct daemon *d, struct metrics_view *v)
 	v->wakeups = (double)d->loop.n_wakeups;
 }
 
+/* The total has what was published before, too. */
+static uint64_t unpublished(const struct daemon *d)
+{
+	const struct publication *p = &d->publication;
+	uint64_t n = tally_sums(d->tally, TALLY_LIVE).conservation.n_used +
+		     tally_sums(d->tally, TALLY_CLOSED).conservation.n_used;
+	uint64_t n_total = tally_sums(d->tally, TALLY_TOTAL).conservation.n_used;
+
+	if (p->is_owed && n_total > p->n_total_published)
+		n += n_total - p->n_total_published;
+	return n;
+}
+
 /* Taken is their sum, so that it is that for every reader. */
 static void add_samples(const struct daemon *d, const struct sampler_figures *f,
 			struct metrics_view *v)
@@ -120,6 +134,8 @@ static void add_samples(const struct daemon *d, const struct sampler_figures *f,
 	for (size_t i = 0; i < N_METRICS_LOSSES; i++)
 		v->taken += v->lost[i];
 	v->is_balanced = !d->is_conservation_broken;
+	v->unpublished = (double)unpublished(d);
+	v->forgotten = (double)d->n_forgotten;
 }
 
 static void add_events(const struct daemon *d, const struct sampler_figures *f,
@@ -188,6 +204,8 @@ static void add_last(const struct publication_last *last, struct metrics_view *v
 	if (!last->facts.has_profile)
 		return;
 	v->density = last->facts.density;
+	if (last->facts.overlap >= 0)
+		v->overlap = last->facts.overlap;
 	v->profile_functions = (double)last->facts.n_functions;
 	v->profile_samples = (double)last->facts.total_samples;
 }
@@ -218,6 +236,27 @@ static void add_store(const struct retention *retention, struct metrics_view *v)
 	v->store_profiles = (double)kept->n_left;
 }
 
+static void add_control(const struct control *control, struct metrics_view *v)
+{
+	struct control_figures f;
+
+	if (!control)
+		return;
+	control_figures(control, &f);
+	v->clients = f.n_clients;
+	v->connections = (double)f.n_accepted;
+	v->connections_refused = (double)f.n_refused;
+	v->calls = (double)f.n_calls;
+	v->call_faults[METRICS_CALL_DENIED] = (double)f.n_denied;
+	v->call_faults[METRICS_CALL_INVALID] = (double)f.n_invalid;
+	v->call_faults[METRICS_CALL_MALFORMED] = (double)f.n_malformed;
+	v->call_faults[METRICS_CALL_ANSWERED] = (double)f.n_errors;
+	v->clients_dropped[METRICS_DROPPED_SLOW] = (double)f.n_dropped_slow;
+	v->clients_dropped[METRICS_DROPPED_LATE] = (double)f.n_dropped_late;
+	v->clients_dropped[METRICS_DROPPED_IDLE] = (double)f.n_dropped_idle;
+	v->clients_dropped[METRICS_DROPPED_FAILED] = (double)f.n_failed;
+}
+
 static void add_log(const struct log *log, struct metrics_view *v)
 {
 	if (!log)
@@ -243,6 +282,7 @@ void metrics_view(struct daemon *d, struct metrics_view *ret_view)
 	add_tables(d, ret_view);
 	add_publication(&d->publication, ret_view);
 	add_store(&d->retention, ret_view);
+	add_control(d->commands.control, ret_view);
 	add_log(d->log, ret_view);
 	ret_view->metrics_failures = (double)d->metrics_file.n_failed;
 }

@@ -75,6 +75,7 @@ struct metrics_view {
 	double states[N_METRICS_STATES]; /* 1 for the present one, else 0 */
 
 	double taken, used, rejected[N_METRICS_REJECTS], lost[N_METRICS_LOSSES];
+	double unpublished, forgotten;
 	double is_balanced;
 
 	double cpus[N_SAMPLER_STATES], cpus_online;
@@ -93,7 +94,7 @@ struct metrics_view {
 	double published, publish_failures, publish_skips;
 	double published_at, publish_took, is_last_published;
 	double worker_rss;
-	double density, profile_functions, profile_samples, verdicts[N_METRICS_VERDICTS];
+	double overlap, density, profile_functions, profile_samples, verdicts[N_METRICS_VERDICTS];
 	double store_bytes, store_profiles, removed[N_STORE_LIMITS], removed_bytes;
 
 	double clients, connections, connections_refused, calls;

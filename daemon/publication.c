@@ -362,6 +362,7 @@ static void on_written(struct daemon *d, const struct edition_written *written)
 	p->n_published++;
 	log_published(d);
 	retention_note(d, &written->kept);
+	p->n_total_published = p->is_total_full ? 0 : p->sums.conservation.n_used;
 	if (p->is_total_full || p->part == TALLY_CLOSED)
 		tally_discard(d->tally, p->part);
 	/* the new total gets what is closed, and live goes on: at the end both are to be published

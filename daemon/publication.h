@@ -84,9 +84,10 @@ struct publication {
 	struct tally_sums sums;
 	struct counters_totals totals;
 	uint64_t began_usec; /* CLOCK_REALTIME */
-	uint64_t n_begun; /* chains, the present one among them */
+	uint64_t n_begun;    /* chains, the present one among them */
 	uint64_t n_published, n_failed, n_skipped;
-	uint64_t worker_cpu_ns; /* of all workers */
+	uint64_t n_total_published; /* samples that were used, of the total as it was published */
+	uint64_t worker_cpu_ns;	    /* of all workers */
 	struct publication_last last;
 };
 
