@@ -30,7 +30,9 @@ static void describe_budget(struct json_object *status, char *text, size_t size)
 	if (strcmp(reason, "enough") == 0)
 		snprintf(text, size, "not sampling: this hour's samples are gathered");
 	else if (strcmp(reason, "stopped") == 0)
-		snprintf(text, size, "not sampling: it cost far more than the budget%s%s",
+		snprintf(text, size,
+			 "not sampling: it cost far more than the budget%s%s, until "
+			 "autofdod-ctl resume",
 			 most ? ", most of it " : "", most ? most : "");
 	else
 		snprintf(text, size, "not sampling: budget, %s", reason);
