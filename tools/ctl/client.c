@@ -117,17 +117,27 @@ static int ask(struct client *client, const char *method, struct json_object *pa
 	return send_call(client, call);
 }
 
+/* Of autofdod(8). */
+static const char *words_of_exit_status(int status)
+{
+	switch (status) {
+	case 69:
+		return "this machine cannot be sampled, autofdod --check says why";
+	case 77:
+		return "it lacks a right, autofdod --check says which";
+	case 78:
+		return "its settings are wrong, autofdod --check-config says where";
+	default:
+		return "journalctl -u autofdod may say why";
+	}
+}
+
 static int say_stopped(const struct unit *unit)
 {
-	if (unit->exit_status != 0)
-		return ctl_fail(CTL_NOT_RUNNING,
-				"not running: autofdod.service failed with exit status %d: see "
-				"journalctl -u autofdod",
-				unit->exit_status);
-	if (unit->has_failed)
-		return ctl_fail(CTL_NOT_RUNNING, "not running: autofdod.service failed: see "
-						 "journalctl -u autofdod");
-	return ctl_fail(CTL_NOT_RUNNING, "not running: autofdod.service is stopped");
+	if (!unit->has_failed)
+		return ctl_fail(CTL_NOT_RUNNING, "not running: autofdod.service is stopped");
+	return ctl_fail(CTL_NOT_RUNNING, "not running: autofdod.service has failed: %s",
+			words_of_exit_status(unit->exit_status));
 }
 
 static int connect_and_ask(struct client *client, const char *method,
