@@ -95,6 +95,7 @@ ended()
 	daemon_pid=
 	said=$(cat "$dir/log")
 	[ "$status" -eq "$1" ] || fail "exit status $status, not $1"
+	! grep -qiwE '(0x)?ffff[0-9a-f]{12}' "$dir/log" || fail "the log has an address of the kernel"
 	n_checked=$((n_checked + 1))
 }
 

@@ -148,6 +148,29 @@ static void test_log_line_too_long_keeps_whole_fields(void **state)
 	assert_null(strstr(f->text, " b="));
 }
 
+/* However little room is left for the last one: it is there, cut, or not at all. */
+static void test_log_line_nearly_full_has_no_key_without_value(void **state)
+{
+	struct fixture *f = *state;
+	char full[LOG_VALUE_BYTES + 1], last[LOG_VALUE_BYTES + 1];
+	unsigned int n_left_out = 0;
+	size_t n;
+
+	memset(full, 'v', LOG_VALUE_BYTES);
+	full[LOG_VALUE_BYTES] = '\0';
+	for (size_t n_last = 1; n_last < LOG_VALUE_BYTES; n_last++) {
+		memset(last, 'w', n_last);
+		last[n_last] = '\0';
+		now_ns += MINUTE;
+		log_event(&f->log, LOG_FAILED, LOG_TEXT("a", full), LOG_TEXT("b", full),
+			  LOG_TEXT("c", full), LOG_TEXT("d", last), LOG_TEXT("e", "two words"));
+		n = strlen(lines(f));
+		n_left_out += !strstr(f->text, " e=");
+		assert_true(f->text[n - 2] == '"' || f->text[n - 2] == 'w');
+	}
+	assert_true(n_left_out > 0 && n_left_out < LOG_VALUE_BYTES - 1);
+}
+
 static void test_log_in_the_journal_begins_with_its_priority(void **state)
 {
 	struct fixture *f = *state;
@@ -334,6 +357,7 @@ int main(void)
 		test(test_log_value_of_foreign_bytes_is_escaped),
 		test(test_log_value_too_long_is_cut_and_says_so),
 		test(test_log_line_too_long_keeps_whole_fields),
+		test(test_log_line_nearly_full_has_no_key_without_value),
 		test(test_log_in_the_journal_begins_with_its_priority),
 		test(test_log_below_its_level_is_silent),
 		test(test_log_without_a_log_does_nothing),

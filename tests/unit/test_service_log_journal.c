@@ -175,6 +175,29 @@ static void test_log_journal_message_too_long_keeps_whole_fields(void **state)
 	}
 }
 
+/* However little room is left for the last one: it is there, cut, or not at all. */
+static void test_log_journal_message_nearly_full_has_no_half_fields(void **state)
+{
+	struct fixture *f = *state;
+	char full[LOG_VALUE_BYTES], last[LOG_VALUE_BYTES];
+	unsigned int n_left_out = 0;
+
+	memset(full, '\x01', sizeof(full) - 1);
+	full[sizeof(full) - 1] = '\0';
+	for (size_t n_last = 1; n_last < LOG_VALUE_BYTES; n_last++) {
+		memset(last, '\x02', n_last);
+		last[n_last] = '\0';
+		now_ns += MINUTE;
+		log_event(&f->log, LOG_FAILED, LOG_TEXT("a", full), LOG_TEXT("b", full),
+			  LOG_TEXT("c", last), LOG_TEXT("d", "two words"));
+		message(f);
+		n_left_out += !strstr(f->text, "\nAUTOFDOD_D=two words\n");
+		assert_non_null(strstr(f->text, "\nMESSAGE=failed a="));
+		assert_null(strstr(f->text, "=\n"));
+	}
+	assert_true(n_left_out > 0 && n_left_out < LOG_VALUE_BYTES - 1);
+}
+
 static void test_log_journal_repeats_are_folded_with_their_count(void **state)
 {
 	struct fixture *f = *state;
@@ -287,6 +310,7 @@ int main(void)
 		test(test_log_journal_value_of_foreign_bytes_stays_a_value),
 		test(test_log_journal_what_is_not_there_leaves_no_field),
 		test(test_log_journal_message_too_long_keeps_whole_fields),
+		test(test_log_journal_message_nearly_full_has_no_half_fields),
 		test(test_log_journal_repeats_are_folded_with_their_count),
 		test(test_log_journal_flush_says_which_event_was_folded),
 		test(test_log_journal_gone_gets_lines_until_it_is_back),
