@@ -135,8 +135,6 @@ enum log_level {
 	X(CONTROL_READY, "control-ready", INFO, 5, "socket", "a7259562916a455090d92331b3fbf506")   \
 	X(CONTROL_FAILED, "control-failed", WARNING, 5, "what reason",                             \
 	  "5b03bafd08fd40ea97a59892fdeff016")                                                      \
-	X(CONTROL_DROPPED, "control-dropped", INFO, 5, "clients reason",                           \
-	  "54ce953d326c41fab13081f8b955c785")                                                      \
 	X(PAUSED, "paused", NOTICE, 20, "client-uid", "e0abe28b8b2c4e87b9b63813420bb5e2")          \
 	X(RESUMED, "resumed", NOTICE, 20, "client-uid", "9000b58ddfe24fd097463b2022a2f123")        \
 	X(COUNTERS_RESET, "counters-reset", NOTICE, 20, "client-uid samples",                      \
