@@ -26,11 +26,11 @@ static bool is_unfit(const struct verdict_input *input, const struct verdict_lim
 	if (input->n_records == 0 || input->density <= 0)
 		*r = result(VERDICT_UNFIT, "it has no samples");
 	else if (input->lost_share > limits->max_lost)
-		*r = result(VERDICT_UNFIT, "%.0f%% of the samples were lost, limit %.0f%%",
+		*r = result(VERDICT_UNFIT, "%.3g%% of the samples were lost, limit %.3g%%",
 			    100 * input->lost_share, 100 * limits->max_lost);
 	else if (input->invalid_share > limits->max_invalid)
 		*r = result(VERDICT_UNFIT,
-			    "%.0f%% of the ranges do not fit the vmlinux, limit %.0f%%",
+			    "%.3g%% of the ranges do not fit the vmlinux, limit %.3g%%",
 			    100 * input->invalid_share, 100 * limits->max_invalid);
 	else
 		return false;
