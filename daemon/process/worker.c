@@ -10,20 +10,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "child.h"
 #include "worker_child.h"
-
-struct worker {
-	pid_t pid;
-	bool is_running; /* not yet waited for */
-	bool is_killed;	 /* as asked, for the reason why */
-	enum worker_outcome why;
-	int pid_fd, result_fd; /* -1: none */
-	uint64_t result_bytes;
-};
+#include "worker_private.h"
 
 /* lifecycle */
 
@@ -72,8 +65,8 @@ static int fork_worker(struct worker *worker, const struct worker_config *config
 	return worker->pid_fd < 0 ? -errno : 0;
 }
 
-int worker_start(const struct worker_config *config, worker_job job, void *context,
-		 struct worker **ret_worker, struct problem *problem)
+int worker_new(const struct worker_config *config, struct worker **ret_worker,
+	       struct problem *problem)
 {
 	struct worker *worker cleanup(worker_cleanup) = NULL;
 	int r = check_config(config, problem);
@@ -83,12 +76,24 @@ int worker_start(const struct worker_config *config, worker_job job, void *conte
 	worker = calloc(1, sizeof(*worker));
 	if (!worker)
 		return problem_set(problem, -ENOMEM, "worker: out of memory");
-	worker->pid_fd = worker->result_fd = -1;
+	worker->pid_fd = worker->result_fd = worker->connection_fd = -1;
 	worker->result_bytes = config->result_bytes;
 	r = open_result(config->result_bytes, &worker->result_fd);
 	if (r < 0)
 		return problem_set(problem, r, "worker: make room for its result: %s",
 				   strerror(-r));
+	*ret_worker = steal_ptr(worker);
+	return 0;
+}
+
+int worker_start(const struct worker_config *config, worker_job job, void *context,
+		 struct worker **ret_worker, struct problem *problem)
+{
+	struct worker *worker cleanup(worker_cleanup) = NULL;
+	int r = worker_new(config, &worker, problem);
+
+	if (r < 0)
+		return r;
 	r = fork_worker(worker, config, job, context);
 	if (r < 0)
 		return problem_set(problem, r, "worker: start: %s", strerror(-r));
@@ -100,12 +105,13 @@ void worker_free(struct worker *worker)
 {
 	if (!worker)
 		return;
-	if (worker->is_running) {
+	if (worker->is_running && worker->pid > 0) {
 		kill(worker->pid, SIGKILL);
 		while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
 	close_cleanup(&worker->pid_fd);
+	close_cleanup(&worker->connection_fd);
 	close_cleanup(&worker->result_fd);
 	free(worker);
 }
@@ -119,7 +125,7 @@ void worker_end_deinit(struct worker_end *end)
 
 int worker_pid_fd(const struct worker *worker)
 {
-	return worker->pid_fd;
+	return worker->connection_fd >= 0 ? worker->connection_fd : worker->pid_fd;
 }
 
 pid_t worker_pid(const struct worker *worker)
@@ -133,7 +139,11 @@ void worker_kill(struct worker *worker, enum worker_outcome why)
 		return;
 	worker->is_killed = true;
 	worker->why = why;
-	kill(worker->pid, SIGKILL);
+	/* it dies of the end of its connection, worker_serve.c, which we hear of, too */
+	if (worker->connection_fd >= 0)
+		(void)shutdown(worker->connection_fd, SHUT_RDWR);
+	else
+		kill(worker->pid, SIGKILL);
 }
 
 static uint64_t ns_of(const struct timeval *t)
@@ -141,24 +151,28 @@ static uint64_t ns_of(const struct timeval *t)
 	return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_usec * 1000u;
 }
 
-static void set_end(struct worker_end *end, enum worker_outcome outcome, int code)
+void worker_set_end(struct worker_end *end, enum worker_outcome outcome, int code)
 {
 	end->outcome = outcome;
 	end->code = code;
 }
 
+void worker_set_killed(const struct worker *worker, int code, struct worker_end *end)
+{
+	worker_set_end(end, worker->why, code);
+	problem_set(&end->reason, 0, "worker: %s",
+		    worker->why == WORKER_DEADLINE ? "had not ended in time" : "was stopped");
+}
+
 static void on_signal(const struct worker *worker, int number, struct worker_end *end)
 {
 	if (number == SIGKILL && worker->is_killed) {
-		set_end(end, worker->why, number);
-		problem_set(&end->reason, 0, "worker: %s",
-			    worker->why == WORKER_DEADLINE ? "had not ended in time"
-							   : "was stopped");
+		worker_set_killed(worker, number, end);
 	} else if (number == SIGXCPU) {
-		set_end(end, WORKER_DEADLINE, number);
+		worker_set_end(end, WORKER_DEADLINE, number);
 		problem_set(&end->reason, 0, "worker: took more CPU time than it may");
 	} else {
-		set_end(end, WORKER_CRASHED, number);
+		worker_set_end(end, WORKER_CRASHED, number);
 		problem_set(&end->reason, 0, "worker: was killed by signal %d (%s)%s", number,
 			    strsignal(number),
 			    number == SIGKILL ? ", perhaps because the machine is out of memory"
@@ -166,17 +180,28 @@ static void on_signal(const struct worker *worker, int number, struct worker_end
 	}
 }
 
-/* The worker has ended and was alone with the memfd: sealing it fails only if that is not so. */
-static int map_result(int fd, size_t n_bytes, uint8_t **ret_memory)
+/*
+ * The worker has ended and was alone with the memfd: sealing it fails only if that is not so. What
+ * was never written is left out: to look at it would make it memory of ours.
+ */
+static int map_result(int fd, size_t n_bytes_max, uint8_t **ret_memory, size_t *ret_n_bytes)
 {
+	size_t n_bytes = n_bytes_max;
 	void *memory;
+	off_t hole;
 
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0)
 		return -errno;
-	memory = mmap(NULL, n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (memory == MAP_FAILED)
-		return -errno;
-	*ret_memory = memory;
+	hole = lseek(fd, 0, SEEK_HOLE);
+	if (hole >= 0 && (uint64_t)hole < n_bytes)
+		n_bytes = (size_t)hole;
+	if (n_bytes > 0) {
+		memory = mmap(NULL, n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (memory == MAP_FAILED)
+			return -errno;
+		*ret_memory = memory;
+	}
+	*ret_n_bytes = n_bytes;
 	return 0;
 }
 
@@ -187,7 +212,7 @@ static void judge_result(struct worker_result *result, struct worker_end *end)
 		end->reason = (struct problem){ 0 };
 		return;
 	}
-	set_end(end, result->code == -ENOMEM ? WORKER_MEMORY : WORKER_FAILED, result->code);
+	worker_set_end(end, result->code == -ENOMEM ? WORKER_MEMORY : WORKER_FAILED, result->code);
 	if (!end->reason.text[0])
 		problem_set(&end->reason, 0, "worker: its job failed with %d%s%s", result->code,
 			    result->code < 0 ? ": " : "",
@@ -195,19 +220,24 @@ static void judge_result(struct worker_result *result, struct worker_end *end)
 	worker_result_deinit(result);
 }
 
-static int take_result(const struct worker *worker, struct worker_end *end, struct problem *problem)
+int worker_take_result(const struct worker *worker, struct worker_end *end, struct problem *problem)
 {
 	struct worker_result result;
 	struct problem text = { 0 };
 	size_t n_bytes = (size_t)worker_result_file_bytes(worker->result_bytes);
 	uint8_t *memory = NULL;
-	int r = map_result(worker->result_fd, n_bytes, &memory);
+	int r = map_result(worker->result_fd, n_bytes, &memory, &n_bytes);
 
 	if (r < 0)
 		return problem_set(problem, r, "worker: map its result: %s", strerror(-r));
+	if (!memory) {
+		worker_set_end(end, WORKER_MALFORMED, 0);
+		problem_set(&end->reason, 0, "worker: it left no result");
+		return 0;
+	}
 	r = worker_result_parse(memory, n_bytes, &result, &text, &end->reason);
 	if (r < 0) {
-		set_end(end, WORKER_MALFORMED, 0);
+		worker_set_end(end, WORKER_MALFORMED, 0);
 		munmap(memory, n_bytes);
 		return 0;
 	}
@@ -226,32 +256,38 @@ static int judge(const struct worker *worker, int status, struct worker_end *end
 		return 0;
 	}
 	if (WEXITSTATUS(status) == 0)
-		return take_result(worker, end, problem);
-	set_end(end, WORKER_FAILED, WEXITSTATUS(status));
+		return worker_take_result(worker, end, problem);
+	worker_set_end(end, WORKER_FAILED, WEXITSTATUS(status));
 	problem_set(&end->reason, 0, "worker: ended with status %d", WEXITSTATUS(status));
 	return 0;
 }
 
-int worker_finish(struct worker *worker, struct worker_end *ret_end, struct problem *problem)
+static int finish_child(struct worker *worker, struct worker_end *end, struct problem *problem)
 {
-	struct worker_end end = { .outcome = WORKER_DONE };
 	struct rusage usage;
 	int status;
-	pid_t pid;
-	int r;
+	pid_t pid = wait4(worker->pid, &status, WNOHANG, &usage);
 
-	if (!worker->is_running)
-		return problem_set(problem, -EINVAL, "worker: was finished before");
-	pid = wait4(worker->pid, &status, WNOHANG, &usage);
 	if (pid == 0 || (pid < 0 && errno == EINTR))
 		return WORKER_E_RUNNING;
 	worker->is_running = false;
 	if (pid < 0)
 		return problem_set(problem, -errno, "worker: wait for it: %s", strerror(errno));
-	end.cpu_ns = ns_of(&usage.ru_utime) + ns_of(&usage.ru_stime);
-	end.rss_bytes_max = (uint64_t)usage.ru_maxrss << 10;
-	r = judge(worker, status, &end, problem);
-	if (r < 0)
+	end->cpu_ns = ns_of(&usage.ru_utime) + ns_of(&usage.ru_stime);
+	end->rss_bytes_max = (uint64_t)usage.ru_maxrss << 10;
+	return judge(worker, status, end, problem);
+}
+
+int worker_finish(struct worker *worker, struct worker_end *ret_end, struct problem *problem)
+{
+	struct worker_end end = { .outcome = WORKER_DONE };
+	int r;
+
+	if (!worker->is_running)
+		return problem_set(problem, -EINVAL, "worker: was finished before");
+	r = worker->connection_fd >= 0 ? worker_finish_connection(worker, &end, problem)
+				       : finish_child(worker, &end, problem);
+	if (r != 0)
 		return r;
 	*ret_end = end;
 	return 0;
