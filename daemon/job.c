@@ -95,6 +95,10 @@ static struct symbols *find_symbols(const struct job *job, struct job_vmlinux *s
 	struct symbols *symbols = NULL;
 	struct problem why = { "" };
 
+	if (job->without_vmlinux) {
+		snprintf(said->why, sizeof(said->why), "%s", job->without_vmlinux);
+		return NULL;
+	}
 	vmlinux_find(root_fd, &job->vmlinux, &search);
 	if (search.fd < 0) {
 		vmlinux_explain(&search, job->vmlinux.build_id, &why);
@@ -151,6 +155,13 @@ static int dump_only(const struct counters *counters, const char *why, struct wo
 	buf_deinit(&buf);
 	branch_counts_deinit(&counts);
 	return r;
+}
+
+size_t job_fds(const struct job *job, int fds[JOB_FDS_MAX])
+{
+	fds[0] = job->view.fd;
+	fds[1] = job->previous_fd;
+	return job->previous_fd >= 0 ? 2 : 1;
 }
 
 int job_run(void *context, struct worker_out *out, struct problem *problem)

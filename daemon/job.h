@@ -4,10 +4,11 @@
 /*
  * What the worker does: a part of the tally in, a profile, a dump and the facts about them out. It
  * looks for the vmlinux itself, as a disk may be slow. Runs in the worker's process, without
- * rights.
+ * rights: a fork's, or that of a unit of its own (job_request.h).
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "aggregate/tally.h"
 #include "base/macros.h"
@@ -28,6 +29,7 @@ struct job_vmlinux {
 	char why[400];		      /* empty if one was used */
 };
 
+/* What is added here goes into job_request.c, too: not all workers see this one. */
 struct job {
 	struct tally_view view;
 	struct vmlinux_query vmlinux; /* what it points to is of before the fork */
@@ -36,8 +38,15 @@ struct job {
 	bool is_ip_only;
 	int previous_fd; /* a profile to compare with, previous.h; -1: none, as one that is none */
 	double lost_share; /* of the samples taken, or SHARE_UNKNOWN */
+	/* Why no vmlinux is looked for, so that no foreign file is read; NULL: one is. Of a fork.
+	 */
+	const char *without_vmlinux;
 };
 
+#define JOB_FDS_MAX 2u
+
+/* What the job reads from; how many: the view's, and the previous profile's, if there is one. */
+size_t job_fds(const struct job *job, int fds[JOB_FDS_MAX]);
 /* A worker_job; context is a struct job. */
 int job_run(void *context, struct worker_out *out, struct problem *problem);
 /* In the daemon: that section of a result. 0; -EBADMSG and a sentence. */

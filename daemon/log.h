@@ -80,7 +80,10 @@ enum log_level {
 	X(OPENER_STARTED, "opener-started", INFO, 5, "pid events",                                 \
 	  "2f8f072dd91a4dd5a4d4792954f848f9")                                                      \
 	X(OPENER_GONE, "opener-gone", ERROR, 5, "reason", "2998e8e23f0f49bb8f38903c619fbf2c")      \
-	X(WORKER_STARTED, "worker-started", DEBUG, 60, "pid", "49faf61041ec4ceaa6fd3cf7139220b7")  \
+	X(WORKER_CHOSEN, "worker-chosen", INFO, 5, "worker reason",                                \
+	  "c9fbe711e2fc4c93a2826b8c7d6d47d6")                                                      \
+	X(WORKER_STARTED, "worker-started", DEBUG, 60, "pid worker",                               \
+	  "49faf61041ec4ceaa6fd3cf7139220b7")                                                      \
 	X(WORKER_FINISHED, "worker-finished", DEBUG, 60, "cpu-time memory-bytes",                  \
 	  "83fcb14507ce4a8da2497b57ef8183a6")                                                      \
 	X(WORKER_FAILED, "worker-failed", WARNING, 5, "outcome reason",                            \

@@ -23,6 +23,7 @@ struct problem;
 #define OPTIONS_NAMES_SIZE 1024u /* of a list of functions */
 #define OPTIONS_N_NAMES_MAX 64u
 #define OPTIONS_USER_SIZE 33u /* Linux: 32 and the NUL */
+#define OPTIONS_SOCKET_SIZE 108u /* of struct sockaddr_un */
 
 enum options_source {
 	OPTIONS_SOURCE_MACHINE,
@@ -92,6 +93,7 @@ struct daemon_options {
 	char metrics_file[PATH_MAX]; /* empty: none */
 	/* [Worker] */
 	uint64_t worker_memory_bytes, worker_deadline_ns;
+	char worker_socket[OPTIONS_SOCKET_SIZE]; /* empty: fork */
 	/* [Control] */
 	char control_socket[PATH_MAX]; /* empty: none */
 	char control_group[OPTIONS_USER_SIZE]; /* whose members may change things; empty: none */

@@ -275,6 +275,11 @@ static const struct conf_setting settings[] = {
 	{ "Profile", "WorkerDeadline", "worker-deadline", CONF_TIME, FIELD(worker_deadline_ns),
 	  .range = { SECOND, DAY }, .default_text = "10min", .value_name = "TIME",
 	  .help = "after which it is stopped" },
+	{ "Profile", "WorkerSocket", "worker-socket", CONF_TEXT, TEXT_FIELD(worker_socket),
+	  .is_optional = true, .is_path = true, .default_text = "/run/autofdod/symbolize",
+	  .value_name = "FILE",
+	  .help = "of autofdod-symbolize.socket, which starts it; a\n"
+		  "fork does it where there is none, and if empty" },
 
 	{ "Store", "Directory", "directory", CONF_TEXT, TEXT_FIELD(directory), .is_path = true,
 	  .is_fixed = true, .default_text = "/var/lib/autofdod", .value_name = "DIR",

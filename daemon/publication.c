@@ -172,6 +172,33 @@ static void on_worker_done(struct daemon *d)
 	go_on(d, PUBLICATION_WRITING);
 }
 
+/*
+ * While stopping, what the worker's unit has failed at is done without it: see symbolizer.h. Counts
+ * stay in their part meanwhile.
+ */
+static void fail_worker(struct daemon *d, const struct problem *problem)
+{
+	struct publication *p = &d->publication;
+
+	if (p->reason != PUBLICATION_END || !(d->is_stopping || d->options->exit_at_end) ||
+	    !symbolizer_give_up(&p->symbolizer, problem)) {
+		fail(d, "worker", problem);
+		return;
+	}
+	release(d);
+	end_children(p);
+	go_on(d, PUBLICATION_WORKING);
+}
+
+/* One that is not our child says itself what it took: it had one CPU at the most. */
+static void bound_cpu(struct publication *p)
+{
+	uint64_t wall_ns = clock_monotonic_ns() - p->worker_began_ns;
+
+	if (worker_pid(p->worker) == 0 && p->end.cpu_ns > wall_ns)
+		p->end.cpu_ns = wall_ns;
+}
+
 static void on_worker_ended(struct daemon *d)
 {
 	struct publication *p = &d->publication;
@@ -180,13 +207,14 @@ static void on_worker_ended(struct daemon *d)
 
 	if (r == WORKER_E_RUNNING)
 		return;
+	bound_cpu(p);
 	p->worker_source = sd_event_source_disable_unref(p->worker_source);
 	p->deadline_source = sd_event_source_disable_unref(p->deadline_source);
 	p->worker_cpu_ns += p->end.cpu_ns;
 	p->last.cpu_ns = p->end.cpu_ns;
 	p->last.worker_rss_bytes = p->end.rss_bytes_max;
 	if (r < 0) {
-		fail(d, "worker", &problem);
+		fail_worker(d, &problem);
 	} else if (p->end.outcome == WORKER_STOPPED) {
 		give_way(d);
 	} else if (p->end.outcome != WORKER_DONE) {
@@ -194,7 +222,7 @@ static void on_worker_ended(struct daemon *d)
 			  LOG_TEXT("outcome", worker_outcome_name(p->end.outcome)),
 			  LOG_TEXT("reason", p->end.reason.text));
 		problem = p->end.reason;
-		fail(d, "worker", &problem);
+		fail_worker(d, &problem);
 	} else {
 		on_worker_done(d);
 	}
@@ -221,6 +249,21 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+/*
+ * The unit's worker has the priority of its unit, however urgent it is, and the end cannot wait for
+ * a machine that is busy on all CPUs to become idle.
+ */
+#define UNIT_AT_END_NS_MAX (30 * NS_PER_S)
+
+static uint64_t deadline_ns(const struct daemon *d, const struct worker *child)
+{
+	uint64_t configured_ns = d->options->worker_deadline_ns;
+
+	if (worker_pid(child) == 0 && d->is_stopping && configured_ns > UNIT_AT_END_NS_MAX)
+		return UNIT_AT_END_NS_MAX;
+	return configured_ns;
+}
+
 /* A child that has ended is told by its descriptor, one that does not end by the timer. */
 static int watch_child(struct daemon *d, struct worker *child, sd_event_source **source,
 		       sd_event_io_handler_t handler)
@@ -230,8 +273,8 @@ static int watch_child(struct daemon *d, struct worker *child, sd_event_source *
 
 	if (r >= 0)
 		r = sd_event_add_time_relative(d->event, &p->deadline_source, CLOCK_MONOTONIC,
-					       d->options->worker_deadline_ns / NS_PER_USEC, 0,
-					       on_deadline, d);
+					       deadline_ns(d, child) / NS_PER_USEC, 0, on_deadline,
+					       d);
 	daemon_extend_stop(d);
 	return r < 0 ? r : 0;
 }
@@ -249,7 +292,7 @@ static int start_worker(struct daemon *d, struct problem *problem)
 	struct publication *p = &d->publication;
 	cleanup(close_cleanup) int previous_fd =
 		previous_open(d->options->directory, &d->host->identity.build_id, p->previous);
-	int keep_fds[2], r;
+	int r;
 	struct worker_config config = {
 		.memory_bytes = d->options->worker_memory_bytes,
 		.result_bytes = RESULT_BYTES_MAX,
@@ -271,11 +314,9 @@ static int start_worker(struct daemon *d, struct problem *problem)
 		.previous_fd = previous_fd,
 		.lost_share = lost_share(&p->sums),
 	};
-	keep_fds[0] = p->job.view.fd;
-	keep_fds[1] = previous_fd;
-	config.keep_fds = keep_fds;
-	config.n_keep_fds = previous_fd < 0 ? 1 : 2;
-	r = worker_start(&config, job_run, &p->job, &p->worker, problem);
+	p->worker_began_ns = clock_monotonic_ns();
+	p->symbolizer.socket = d->options->worker_socket;
+	r = symbolizer_start(&p->symbolizer, d->log, &config, &p->job, &p->worker, problem);
 	if (r == 0)
 		r = watch_child(d, p->worker, &p->worker_source, on_worker);
 	return r;
@@ -291,10 +332,14 @@ static void work(struct daemon *d)
 	if (r < 0) {
 		if (!problem.text[0])
 			problem_set(&problem, r, "start the worker: %s", strerror(-r));
-		fail(d, "worker", &problem);
+		fail_worker(d, &problem);
 		return;
 	}
-	log_event(d->log, LOG_WORKER_STARTED, LOG_I64("pid", worker_pid(p->worker)));
+	if (p->symbolizer.is_unit)
+		log_event(d->log, LOG_WORKER_STARTED, LOG_TEXT("worker", "unit"));
+	else
+		log_event(d->log, LOG_WORKER_STARTED, LOG_I64("pid", worker_pid(p->worker)),
+			  LOG_TEXT("worker", "fork"));
 }
 
 /* merging */
@@ -515,7 +560,8 @@ void publication_start(struct daemon *d, enum publication_reason reason)
 		if (reason != PUBLICATION_FULL)
 			want_again(p, reason);
 		/* with its priority it could take until its deadline on a busy machine */
-		if (d->is_stopping && p->state == PUBLICATION_WORKING && p->worker && !p->is_urgent)
+		if (d->is_stopping && p->state == PUBLICATION_WORKING && p->worker &&
+		    (!p->is_urgent || p->symbolizer.is_unit))
 			worker_kill(p->worker, WORKER_STOPPED);
 		return;
 	}

@@ -24,6 +24,7 @@
 #include "profile/facts.h"
 #include "publish/store.h"
 #include "process/worker.h"
+#include "symbolizer.h"
 
 struct daemon;
 struct store;
@@ -68,6 +69,7 @@ struct publication {
 	enum tally_part part; /* what is published */
 	bool is_held;
 	struct store *store; /* owned */
+	struct symbolizer symbolizer;
 	struct job job;
 	/* what the worker compares with; empty: nothing */
 	char previous[STORE_NAME_SIZE];
@@ -75,6 +77,7 @@ struct publication {
 	bool has_searched;	    /* one has said so */
 	struct worker *worker;	    /* owned */
 	bool is_urgent;		    /* the worker has the daemon's own priority */
+	uint64_t worker_began_ns;   /* CLOCK_MONOTONIC */
 	struct worker_end end;	    /* of the worker: the bytes to be written */
 	struct worker *writer;	    /* owned */
 	sd_event_source *work_source, *worker_source, *writer_source, *deadline_source;

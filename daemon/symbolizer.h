@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Who makes a profile of counts: a worker in a unit of its own, where there is one, or a fork of
+ * the daemon.
+ *
+ * The unit is there if its socket is. Once it has been reached nothing else will do: who installed
+ * it wants foreign files to be read there and nowhere else. If it fails then, so does the
+ * publication, and the next interval tries again. The end has no next interval: then a fork
+ * publishes the counts without a profile, for which no foreign file is read.
+ */
+
+#include <stdbool.h>
+#include "base/macros.h"
+#include "base/problem.h"
+#include "job.h"
+#include "process/worker.h"
+
+struct log;
+
+struct symbolizer {
+	const char *socket; /* borrowed; empty: fork */
+	bool is_told;	    /* the log knows who it is … */
+	bool is_unit;	    /* … of the last worker */
+	bool has_unit;	    /* it was reached */
+	bool is_given_up;
+	struct problem why; /* it was given up; what the jobs say */
+};
+
+/*
+ * A worker for the job, from the unit or as a fork, and which. Its descriptors are kept open in
+ * it. 0; -errno and a sentence.
+ */
+must_check int symbolizer_start(struct symbolizer *symbolizer, struct log *log,
+				const struct worker_config *config, struct job *job,
+				struct worker **ret_worker, struct problem *problem);
+/*
+ * The unit has failed and there is no other time: from now on forks, without a vmlinux. False: it
+ * is not that which failed, or nothing can be changed about it.
+ */
+bool symbolizer_give_up(struct symbolizer *symbolizer, const struct problem *why);
