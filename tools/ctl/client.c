@@ -146,7 +146,7 @@ static int connect_and_ask(struct client *client, const char *method,
 	int r;
 
 	if (!client->ctl->is_socket_given)
-		unit_ask(client->ctl->timeout_ms, &client->unit);
+		unit_ask(&client->unit);
 	if (client->unit.is_stopped)
 		r = say_stopped(&client->unit);
 	else

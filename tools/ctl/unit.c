@@ -20,6 +20,8 @@
 #include "base/macros.h"
 
 #define ANSWER_SIZE 2048u
+/* Whatever --timeout says: without an answer the service would be started. */
+#define ASK_MS 10000u
 #define SERVICE "autofdod.service"
 #define SOCKET "autofdod.socket"
 
@@ -137,7 +139,7 @@ static void read_answer(int fd, uint64_t end_ms, char answer[ANSWER_SIZE])
 	answer[n] = '\0';
 }
 
-void unit_ask(unsigned int timeout_ms, struct unit *ret_unit)
+void unit_ask(struct unit *ret_unit)
 {
 	char answer[ANSWER_SIZE] = "";
 	int fds[2];
@@ -149,7 +151,7 @@ void unit_ask(unsigned int timeout_ms, struct unit *ret_unit)
 		return;
 	if (start_systemctl(fds[1], &pid) == 0) {
 		close(fds[1]);
-		read_answer(fds[0], now_ms() + timeout_ms, answer);
+		read_answer(fds[0], now_ms() + ASK_MS, answer);
 		(void)kill(pid, SIGKILL); /* it has said all, or is late */
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;

@@ -22,7 +22,5 @@ struct unit {
  */
 void unit_parse(const char *text, struct unit *ret_unit);
 
-/*
- * Runs systemctl, as far as systemd runs, for at most timeout_ms. What cannot be learnt is false.
- */
-void unit_ask(unsigned int timeout_ms, struct unit *ret_unit);
+/* Runs systemctl, if systemd runs, for 10 s at most. What cannot be learnt is false. */
+void unit_ask(struct unit *ret_unit);
