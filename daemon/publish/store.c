@@ -188,10 +188,22 @@ static int open_folder(struct store_entry *e, struct problem *problem)
 	return 0;
 }
 
+/* Publications follow each other so closely at most: what is further ahead is of another clock. */
+#define STAMP_LEAD_S 60u
+
+/*
+ * Not before one that was given a later second because this one was taken then: it may be free by
+ * now, but names are to sort by time.
+ */
 static int choose_stamp(struct store_entry *e, uint64_t utc_s, struct problem *problem)
 {
+	uint64_t first_s = utc_s;
+
+	for (uint64_t s = utc_s; s - utc_s <= STAMP_LEAD_S; s++)
+		if (store_make_stamp(s, e->stamp) && store_list_has(&e->list, e->stamp))
+			first_s = s + 1;
 	do {
-		if (!store_make_stamp(utc_s++, e->stamp))
+		if (!store_make_stamp(first_s++, e->stamp))
 			return problem_set(problem, -EINVAL,
 					   "store: the time is behind the year 9999");
 	} while (store_list_has(&e->list, e->stamp));

@@ -243,6 +243,24 @@ static void test_store_second_in_the_same_second_gets_the_next(void **state)
 	tear_down(&f);
 }
 
+/* Before the fix the second that was free again was taken, and the newest had not the last name. */
+static void test_store_names_sort_by_time_though_one_before_is_gone(void **state)
+{
+	struct fixture f;
+
+	set_up(&f);
+	f.options.limits.n_files_max = 1;
+	assert_int_equal(open_store(&f), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	assert_string_equal(f.result.stamp, "20261121T120001Z");
+	assert_false(exists(&f, BUILD_ID, NAME ".afdo"));
+	assert_int_equal(publish_all(&f, BUILD_ID, NOON), 0);
+	assert_string_equal(f.result.stamp, "20261121T120002Z");
+	expect_link(&f, "latest.afdo", "20261121T120002Z.afdo");
+	tear_down(&f);
+}
+
 static void test_store_dump_alone_leaves_the_other_links(void **state)
 {
 	struct store_entry *entry;
@@ -704,6 +722,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_store_publication_has_its_names_links_and_bytes),
 		cmocka_unit_test(test_store_second_in_the_same_second_gets_the_next),
+		cmocka_unit_test(test_store_names_sort_by_time_though_one_before_is_gone),
 		cmocka_unit_test(test_store_dump_alone_leaves_the_other_links),
 		cmocka_unit_test(test_store_retention_counts_and_leaves_what_is_not_ours),
 		cmocka_unit_test(test_store_clock_that_went_back_does_not_cost_the_new_one),
