@@ -20,9 +20,35 @@
 
 #define OUTPUT_BYTES_MAX ((size_t)1 << 20)
 
+static bool is_journal(void)
+{
+	return log_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM"));
+}
+
+static void open_log(enum log_level level, struct log *log)
+{
+	struct log_config config = {
+		.fd = STDERR_FILENO,
+		.journal = is_journal() ? LOG_JOURNAL_SOCKET : NULL,
+		.has_priority = is_journal(),
+		.level = level,
+	};
+
+	log_init(log, &config);
+}
+
+/* To whoever called; in the journal it is an error with fields, like those of a running daemon. */
 static void complain(const char *sentence, const char *hint)
 {
-	fprintf(stderr, "autofdod: %s%s\n", sentence, hint);
+	struct log log;
+
+	if (!is_journal()) {
+		fprintf(stderr, "autofdod: %s%s\n", sentence, hint);
+		return;
+	}
+	open_log(LOG_LEVEL_ERROR, &log);
+	log_event(&log, LOG_START_FAILED, LOG_TEXT("reason", sentence));
+	log_deinit(&log);
 }
 
 /*
@@ -89,8 +115,12 @@ static void complain_of_config(const struct conf_errors *errors)
 		buf_u8(&line, 0);
 		complain(line.error ? strerror(-line.error) : (const char *)line.data, "");
 	}
-	if (errors->n > n_kept)
-		fprintf(stderr, "autofdod: and %zu more errors\n", errors->n - n_kept);
+	if (errors->n > n_kept) {
+		char more[64];
+
+		snprintf(more, sizeof(more), "and %zu more errors", errors->n - n_kept);
+		complain(more, "");
+	}
 }
 
 /* Columns of the terminal at standard output; 0: it is none. */
@@ -151,17 +181,10 @@ static int check(const struct daemon_options *options, bool is_json)
 
 static int run(const struct daemon_options *options, const struct options_origin *origin)
 {
-	bool is_journal = log_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM"));
-	struct log_config config = {
-		.fd = STDERR_FILENO,
-		.journal = is_journal ? LOG_JOURNAL_SOCKET : NULL,
-		.has_priority = is_journal,
-		.level = LOG_LEVEL_ERROR + (enum log_level)options->log_level,
-	};
 	struct log log;
 	int status;
 
-	log_init(&log, &config);
+	open_log(LOG_LEVEL_ERROR + (enum log_level)options->log_level, &log);
 	status = service_run(options, origin, &log);
 	log_flush(&log);
 	log_deinit(&log);
