@@ -20,15 +20,20 @@
 #define DEFAULT_PEER "autofdod"
 
 static const char help[] =
-	"usage: autofdod-symbolize [--peer=USER]\n"
-	"Makes a profile of counts for autofdod, which asks for it over a connection.\n"
-	"Not for people: autofdod-symbolize.socket starts it, with the connection as\n"
-	"standard input.\n"
+	"Usage: autofdod-symbolize [--peer=USER]\n"
 	"\n"
-	"  --peer=USER  may ask for work, beside root and its own user; " DEFAULT_PEER
-	" if not given\n"
-	"  --help       this\n"
-	"  --version    which one this is\n";
+	"Makes a profile of counts for autofdod, which asks for it.\n"
+	"Not for people: autofdod-symbolize.socket starts it, with\n"
+	"the connection as standard input.\n"
+	"\n"
+	"  --peer=USER  may ask for work, beside root and its own\n"
+	"               user [" DEFAULT_PEER "]\n"
+	"  -h, --help   this text\n"
+	"  --version    the version\n"
+	"\n"
+	"Exit status: 0 it was answered; 1 failed; 2 wrong usage;\n"
+	"77 who asks may not.\n"
+	"See autofdod(8).\n";
 
 static int complain(int status, const char *sentence)
 {
@@ -38,7 +43,9 @@ static int complain(int status, const char *sentence)
 
 static int print(const char *text)
 {
-	return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? SERVICE_FAILED : SERVICE_OK;
+	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+		return SERVICE_OK;
+	return complain(SERVICE_FAILED, "cannot write to standard output");
 }
 
 static bool is_connection(int fd)
@@ -100,7 +107,7 @@ int main(int argc, char **argv)
 		return serve(DEFAULT_PEER);
 	if (argc > 2)
 		return complain(SERVICE_USAGE, "more than one argument; see --help");
-	if (strcmp(argv[1], "--help") == 0)
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return print(help);
 	if (strcmp(argv[1], "--version") == 0)
 		return print("autofdod-symbolize " AUTOFDOD_VERSION "\n");
