@@ -19,21 +19,20 @@
 
 #define DEFAULT_PEER "autofdod"
 
-static const char help[] =
-	"Usage: autofdod-symbolize [--peer=USER]\n"
-	"\n"
-	"Makes a profile of counts for autofdod, which asks for it.\n"
-	"Not for people: autofdod-symbolize.socket starts it, with\n"
-	"the connection as standard input.\n"
-	"\n"
-	"  --peer=USER  may ask for work, beside root and its own\n"
-	"               user [" DEFAULT_PEER "]\n"
-	"  -h, --help   this text\n"
-	"  --version    the version\n"
-	"\n"
-	"Exit status: 0 it was answered; 1 failed; 2 wrong usage;\n"
-	"77 who asks may not.\n"
-	"See autofdod(8).\n";
+static const char help[] = "Usage: autofdod-symbolize [--peer=USER]\n"
+			   "\n"
+			   "Makes a profile of counts for autofdod, which asks for it.\n"
+			   "Not for people: autofdod-symbolize.socket starts it, with\n"
+			   "the connection as standard input.\n"
+			   "\n"
+			   "  --peer=USER  may ask for work, beside root and its own\n"
+			   "               user [" DEFAULT_PEER "]\n"
+			   "  -h, --help   this text\n"
+			   "  --version    the version\n"
+			   "\n"
+			   "Exit status: 0 it was answered; 1 failed; 2 wrong usage;\n"
+			   "77 who asks may not.\n"
+			   "See autofdod(8).\n";
 
 static int complain(int status, const char *sentence)
 {
