@@ -181,6 +181,23 @@ static struct json_object *publication_json(const struct daemon *d, bool *ok)
 	return object;
 }
 
+static struct json_object *store_json(const struct retention *retention, bool *ok)
+{
+	const struct store_kept *kept = &retention->figures;
+	struct json_object *object = json_object_new_object();
+	struct json_object *removed = json_object_new_object();
+
+	for (size_t i = 0; i < N_STORE_LIMITS; i++)
+		json_add_u64(removed, store_limit_name((enum store_limit)i), kept->n_removed[i],
+			     ok);
+	json_add_u64(object, "profiles", kept->n_left, ok);
+	json_add_u64(object, "bytes", kept->n_left_bytes, ok);
+	json_add(object, "removed", removed, ok);
+	json_add_u64(object, "removed_bytes", kept->n_removed_bytes, ok);
+	json_add_u64(object, "late", kept->n_late, ok);
+	return object;
+}
+
 static struct json_object *loop_json(const struct daemon *d, bool *ok)
 {
 	struct json_object *object = json_object_new_object();
@@ -238,6 +255,8 @@ struct json_object *status_json(struct daemon *d)
 	if (d->has_pace)
 		add_pace(d, root, &ok);
 	json_add(root, "publication", publication_json(d, &ok), &ok);
+	if (d->retention.is_known)
+		json_add(root, "store", store_json(&d->retention, &ok), &ok);
 	json_add(root, "kernel", json_of_kernel(&d->host->identity, NULL), &ok);
 	json_add(root, "counters", counters_json(d, &ok), &ok);
 	json_add(root, "sampler", sampler_json(d, &ok), &ok);
