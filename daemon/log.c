@@ -157,20 +157,22 @@ static bool say_now(const struct log *log, struct entry *entry)
 	return write_now(log->config.fd, line->bytes, line->n);
 }
 
-/* With what could not be said before. */
-static void say(struct log *log, struct entry *entry, uint64_t n_folded)
+/* With what could not be said before; of fold, which waits for the next line if this one is lost.
+ */
+static void say(struct log *log, struct entry *entry, struct log_fold *fold)
 {
 	uint64_t n_new = log->n_unwritten - log->n_unwritten_said;
 
 	entry->line.limit = sizeof(entry->bytes) - 1;
-	if (n_folded)
-		add_field(entry, &(struct log_field)LOG_U64("folded", n_folded));
+	if (fold->n_folded)
+		add_field(entry, &(struct log_field)LOG_U64("folded", fold->n_folded));
 	if (n_new)
 		add_field(entry, &(struct log_field)LOG_U64("unwritten", n_new));
 	if (!say_now(log, entry)) {
 		log->n_unwritten++;
 		return;
 	}
+	fold->n_folded = 0;
 	log->n_lines++;
 	log->n_unwritten_said = log->n_unwritten;
 }
@@ -206,22 +208,37 @@ void log_write(struct log *log, enum log_event event, const struct log_field *fi
 	begin_entry(log, &entry, event);
 	for (size_t i = 0; i < n_fields; i++)
 		add_field(&entry, &fields[i]);
-	say(log, &entry, log->folds[event].n_folded);
-	log->folds[event].n_folded = 0;
+	say(log, &entry, &log->folds[event]);
+}
+
+static void say_folded(struct log *log, enum log_event event)
+{
+	struct entry entry;
+
+	begin_entry(log, &entry, LOG_LINES_FOLDED);
+	add_field(&entry, &(struct log_field)LOG_TEXT("folded-event", rows[event].name));
+	say(log, &entry, &log->folds[event]);
 }
 
 void log_flush(struct log *log)
 {
-	struct entry entry;
+	for (enum log_event i = 0; log && i < LOG_N_EVENTS; i++)
+		if (log->folds[i].n_folded)
+			say_folded(log, i);
+}
 
-	for (int i = 0; log && i < LOG_N_EVENTS; i++) {
+void log_flush_due(struct log *log)
+{
+	uint64_t now_ns = log ? log->config.clock_ns() : 0;
+
+	for (enum log_event i = 0; log && i < LOG_N_EVENTS; i++) {
 		struct log_fold *fold = &log->folds[i];
 
-		if (fold->n_folded == 0)
+		if (fold->n_folded == 0 || now_ns - fold->since_ns < FOLD_NS)
 			continue;
-		begin_entry(log, &entry, LOG_LINES_FOLDED);
-		add_field(&entry, &(struct log_field)LOG_TEXT("folded-event", rows[i].name));
-		say(log, &entry, fold->n_folded);
-		fold->n_folded = 0;
+		say_folded(log, i);
+		/* nobody reads: not again before the next minute is over */
+		if (fold->n_folded)
+			fold->since_ns = now_ns;
 	}
 }

@@ -233,8 +233,10 @@ bool log_is_journal(int fd, const char *journal_stream);
 			sizeof(struct log_field))
 void log_write(struct log *log, enum log_event event, const struct log_field *fields,
 	       size_t n_fields);
-/* Says of each event what was folded and not said yet, as "lines-folded": at the end, or rarely. */
+/* Says of each event what was folded and not said yet, as "lines-folded": at the end. */
 void log_flush(struct log *log);
+/* The same of those whose minute is over without another line: every few seconds. */
+void log_flush_due(struct log *log);
 
 const char *log_event_name(enum log_event event);
 enum log_level log_event_level(enum log_event event);

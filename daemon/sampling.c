@@ -317,6 +317,7 @@ void sampling_look(struct daemon *d)
 	uint64_t now_ns = clock_monotonic_ns();
 	struct problem problem = { "" };
 
+	log_flush_due(d->log);
 	follow_online(d, now_ns);
 	if (!d->has_opener_failed && d->host->calls->has_failed &&
 	    d->host->calls->has_failed(d->host->context, &problem)) {

@@ -197,6 +197,7 @@ static void test_log_without_a_log_does_nothing(void **state)
 {
 	log_event(NULL, LOG_READY, LOG_U64("a", 1));
 	log_flush(NULL);
+	log_flush_due(NULL);
 }
 
 static void write_many(struct fixture *f, enum log_event event, unsigned int n)
@@ -245,6 +246,27 @@ static void test_log_flush_says_what_was_folded_once(void **state)
 	assert_string_equal(lines(f), "");
 }
 
+/* A condition that is over says nothing any more: its count must not wait for the next time. */
+static void test_log_folded_of_a_minute_that_is_over_is_due(void **state)
+{
+	struct fixture *f = *state;
+
+	write_many(f, LOG_SAMPLES_LOST, 8);
+	now_ns += MINUTE / 2;
+	write_many(f, LOG_THROTTLED, 6);
+	lines(f);
+	now_ns += MINUTE / 2 - 1;
+	log_flush_due(&f->log);
+	assert_string_equal(lines(f), "");
+	now_ns += 1;
+	log_flush_due(&f->log);
+	assert_string_equal(lines(f), "lines-folded folded-event=samples-lost folded=3\n");
+	log_flush_due(&f->log);
+	assert_string_equal(lines(f), "");
+	log_event(&f->log, LOG_SAMPLES_LOST);
+	assert_string_equal(lines(f), "samples-lost\n");
+}
+
 /* The count of what was folded is in the line however full that is. */
 static void test_log_folded_finds_room_in_a_full_line(void **state)
 {
@@ -273,27 +295,62 @@ static void test_log_that_cannot_be_written_is_counted(void **state)
 	f->fds[0] = open("/dev/null", O_RDONLY);
 }
 
-/* A reader that sleeps neither stops the daemon nor goes without knowing what it missed. */
-static void test_log_nobody_reads_is_said_when_somebody_does(void **state)
+/* Leaves no room, in a pipe that blocks, as stderr does. */
+static void fill(struct fixture *f)
 {
-	struct fixture *f = *state;
 	char page[4096];
 
-	/* blocking, as stderr is */
 	assert_int_equal(fcntl(f->fds[1], F_SETFL, O_NONBLOCK), 0);
 	memset(page, '\n', sizeof(page));
 	while (write(f->fds[1], page, sizeof(page)) > 0)
 		;
 	assert_int_equal(fcntl(f->fds[1], F_SETFL, 0), 0);
+}
+
+static void drain(struct fixture *f)
+{
+	while (read(f->fds[0], f->text, sizeof(f->text)) > 0)
+		;
+}
+
+/* A reader that sleeps neither stops the daemon nor goes without knowing what it missed. */
+static void test_log_nobody_reads_is_said_when_somebody_does(void **state)
+{
+	struct fixture *f = *state;
+
+	fill(f);
 	log_event(&f->log, LOG_READY);
 	log_event(&f->log, LOG_STOPPING);
 	assert_int_equal(f->log.n_unwritten, 2);
-	while (read(f->fds[0], f->text, sizeof(f->text)) > 0)
-		;
+	drain(f);
 	log_event(&f->log, LOG_STOPPED, LOG_U64("published", 3));
 	log_event(&f->log, LOG_FAILED);
 	assert_string_equal(lines(f), "stopped published=3 unwritten=2\nfailed\n");
 	assert_int_equal(f->log.n_unwritten, 2);
+}
+
+/* The line that should have said it is lost, the count is not. */
+static void test_log_folded_is_said_when_somebody_reads(void **state)
+{
+	struct fixture *f = *state;
+
+	write_many(f, LOG_SAMPLES_LOST, 8);
+	fill(f);
+	now_ns += MINUTE;
+	log_event(&f->log, LOG_SAMPLES_LOST);
+	log_flush_due(&f->log);
+	drain(f);
+	log_event(&f->log, LOG_SAMPLES_LOST);
+	assert_string_equal(lines(f), "samples-lost folded=3 unwritten=1\n");
+	write_many(f, LOG_SAMPLES_LOST, 4);
+	fill(f);
+	now_ns += MINUTE;
+	for (int i = 0; i < 10; i++)
+		log_flush_due(&f->log);
+	drain(f);
+	log_flush(&f->log);
+	assert_string_equal(lines(f),
+			    "lines-folded folded-event=samples-lost folded=1 unwritten=1\n");
 }
 
 static void test_log_journal_is_known_by_its_stream(void **state)
@@ -364,9 +421,11 @@ int main(void)
 		test(test_log_repeats_are_folded_until_the_minute_is_over),
 		test(test_log_folding_is_by_event),
 		test(test_log_flush_says_what_was_folded_once),
+		test(test_log_folded_of_a_minute_that_is_over_is_due),
 		test(test_log_folded_finds_room_in_a_full_line),
 		test(test_log_that_cannot_be_written_is_counted),
 		test(test_log_nobody_reads_is_said_when_somebody_does),
+		test(test_log_folded_is_said_when_somebody_reads),
 		test(test_log_journal_is_known_by_its_stream),
 		test(test_log_events_have_names_of_their_own),
 		test(test_log_events_have_ids_of_their_own),
