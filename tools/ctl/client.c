@@ -17,6 +17,7 @@
 #include <time.h>
 #include "base/buf.h"
 #include "unit.h"
+#include "view.h"
 
 #define REPLY_BYTES_MAX ((size_t)4 << 20)
 #define REPLY_DEPTH_MAX 32
@@ -255,8 +256,7 @@ static int take_error(const struct ctl *ctl, struct json_object *reply, const ch
 	if (!json_object_is_type(parameters, json_type_object))
 		parameters = NULL;
 	if (ctl->is_json)
-		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PLAIN |
-								   JSON_C_TO_STRING_NOSLASHESCAPE));
+		view_json(reply, false);
 	return say_error(error, parameters);
 }
 
@@ -413,8 +413,7 @@ int client_call(const struct ctl *ctl, const char *method, struct json_object *p
 	if (r != CTL_OK)
 		return r;
 	if (ctl->is_json) {
-		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PRETTY |
-								   JSON_C_TO_STRING_NOSLASHESCAPE));
+		view_json(reply, true);
 		json_object_put(reply);
 		reply = NULL;
 	}

@@ -100,8 +100,7 @@ static int deliver(const struct ctl *ctl, const struct client *client, struct js
 		(void)ctl_fail(CTL_OK, "the profile is %s%s%s", verdict, reason ? ": " : "",
 			       reason ? reason : "");
 	if (ctl->is_json)
-		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PRETTY |
-								   JSON_C_TO_STRING_NOSLASHESCAPE));
+		view_json(reply, true);
 	if (ctl->output && !client_sender(client, &sender))
 		return ctl_fail(CTL_REFUSED, "not copying %s: nobody knows who answered", path);
 	if (ctl->output)

@@ -50,6 +50,6 @@ int command_metrics(const struct ctl *ctl)
 		return r;
 	if (!view_text(reply, "text"))
 		return ctl_fail(CTL_REFUSED, "the answer has no metrics");
-	fputs(view_text(reply, "text"), stdout);
+	view_raw(view_text(reply, "text"));
 	return CTL_OK;
 }

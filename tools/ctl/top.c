@@ -84,8 +84,7 @@ int command_top(const struct ctl *ctl)
 		if (r != CTL_OK)
 			break;
 		if (ctl->is_json)
-			puts(json_object_to_json_string_ext(
-				reply, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+			view_json(reply, false);
 		else
 			show(reply);
 		json_object_put(reply);

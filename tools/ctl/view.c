@@ -152,6 +152,26 @@ void view_line(const char *label, const char *format, ...)
 	puts(line);
 }
 
+/* Escapes of json-c stop below the blank; DEL and, in UTF-8, C1 are a terminal's as well. */
+void view_raw(const char *text)
+{
+	if (!isatty(STDOUT_FILENO)) {
+		fputs(text, stdout);
+		return;
+	}
+	for (; *text; text++)
+		putchar((*text < ' ' || *text > '~') && *text != '\n' && *text != '\t' ? '?'
+										       : *text);
+}
+
+void view_json(struct json_object *object, bool is_pretty)
+{
+	view_raw(json_object_to_json_string_ext(
+		object, (is_pretty ? JSON_C_TO_STRING_PRETTY : JSON_C_TO_STRING_PLAIN) |
+				JSON_C_TO_STRING_NOSLASHESCAPE));
+	putchar('\n');
+}
+
 /* How much of text goes into a line of n_columns: up to a blank, if there is one. */
 static size_t line_length(const char *text, size_t n_columns)
 {

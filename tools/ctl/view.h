@@ -46,5 +46,9 @@ unsigned int view_columns(void);
 void view_line(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* As many lines as it takes, VIEW_LINES_MAX at most, broken at blanks; elsewhere one. */
 void view_wrapped(const char *label, const char *text);
+/* Of the daemon, as it is; on a terminal without what could write to it. */
+void view_raw(const char *text);
+/* The object on one line, or on several for people to read. */
+void view_json(struct json_object *object, bool is_pretty);
 /* Not cut: with a path, which somebody wants to copy. */
 void view_whole_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
