@@ -243,7 +243,8 @@ static int read_line(struct reader *r, struct span s)
 int textual_read(const void *data, size_t n_bytes, struct names *names, size_t ceiling_bytes,
 		 struct problem *problem, struct profile **ret_profile)
 {
-	struct span rest = { data, (const char *)data + n_bytes };
+	const char *text = data ? data : ""; /* there is no NULL + 0 */
+	struct span rest = { text, text + n_bytes };
 	struct reader r = { .names = names, .ceiling_bytes = ceiling_bytes, .problem = problem };
 	int e = profile_new(&r.profile, names, ceiling_bytes);
 
