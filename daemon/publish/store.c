@@ -136,18 +136,17 @@ static int make_folder(struct store_entry *e)
 	return calls->open(calls->context, dir_fd, e->build_id, STORE_FOLDER_FLAGS, 0);
 }
 
-/* 1: they are one directory; 0: they are not, or the first one was removed; -errno. */
+/* 1: they are one directory; 0: they are not; -errno. One that was removed keeps its inode. */
 static int is_same(const struct store_calls *calls, int old_fd, int new_fd)
 {
-	struct store_stat old, new;
-	int r = calls->stat(calls->context, new_fd, ".", &new);
+	struct store_stat before, now;
+	int r = calls->stat(calls->context, new_fd, ".", &now);
 
+	if (r == 0)
+		r = calls->stat(calls->context, old_fd, ".", &before);
 	if (r < 0)
 		return r;
-	r = calls->stat(calls->context, old_fd, ".", &old);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	return old.device == new.device &&old.inode == new.inode;
+	return before.device == now.device && before.inode == now.inode;
 }
 
 /*
@@ -157,7 +156,7 @@ static int is_same(const struct store_calls *calls, int old_fd, int new_fd)
 static int follow_directory(struct store *store, struct problem *problem)
 {
 	const struct store_calls *calls = store->calls;
-	int r, fd, left_fd;
+	int r, left_fd, fd = -1;
 
 	r = open_path(store, &fd, problem);
 	if (r < 0)

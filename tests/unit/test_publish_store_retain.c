@@ -341,6 +341,49 @@ static void test_store_retain_keeps_what_links_of_this_kernel_lead_to(void **sta
 	tear_down(&f);
 }
 
+/* Whose links somebody removed, and after which another kernel was booted for a while. */
+static void test_store_retain_keeps_the_newest_of_this_kernel_without_links(void **state)
+{
+	static const char *const links[] = { "latest.afdo", "latest.unsym", "latest.json" };
+	struct fixture f;
+	char path[256];
+
+	set_up(&f);
+	assert_int_equal(publish(&f, THIS, NOON), 0);
+	assert_int_equal(publish(&f, THIS, NOON + 1), 0);
+	assert_int_equal(publish(&f, OLD, NOON + 2), 0);
+	for (size_t i = 0; i < array_size(links); i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", f.directory, THIS, links[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+	retain(&f, &(struct store_limits){ .n_files_max = 1, .n_bytes_max = 1, .age_s_max = 1 },
+	       NOON + DAY);
+	assert_int_equal(n_removed(&f.kept), 1);
+	assert_true(is_there(&f, THIS, "20261121T120001Z"));
+	assert_true(is_there(&f, OLD, "20261121T120002Z"));
+	tear_down(&f);
+}
+
+/* A clock that went back, and links that cannot be set: neither says that it is the newest. */
+static void test_store_retain_keeps_what_was_just_published(void **state)
+{
+	struct fixture f;
+
+	set_up(&f);
+	assert_int_equal(publish(&f, THIS, NOON), 0);
+	store_set_limits(f.store, &(struct store_limits){
+					  .n_files_max = 1, .n_bytes_max = 1, .age_s_max = 1 });
+	f.faults = (struct store_faults){
+		.trouble = FAIL, .error = EPERM, .is_for_good = true, .only = "symlink"
+	};
+	assert_int_equal(publish(&f, THIS, NOON - DAY), 0);
+	assert_int_equal(f.result.kept.n_late, N_STORE_KINDS);
+	assert_non_null(strstr(f.result.kept.late.text, "link"));
+	assert_int_equal(n_removed(&f.result.kept), 0);
+	assert_true(is_there(&f, THIS, "20261120T120000Z"));
+	tear_down(&f);
+}
+
 /* A folder that nobody can look at is told of, and does not keep others from their limits. */
 static void test_store_retain_passes_over_what_cannot_be_read(void **state)
 {
@@ -357,6 +400,29 @@ static void test_store_retain_passes_over_what_cannot_be_read(void **state)
 	assert_non_null(strstr(f.kept.late.text, "Permission denied"));
 	assert_true(n_removed(&f.kept) >= 2);
 	tear_down(&f);
+}
+
+static void test_store_directory_that_is_anothers_by_now_is_left_to_it(void **state)
+{
+	struct store *other = NULL;
+	char moved[80];
+	unsigned int n_left;
+	struct fixture f;
+
+	set_up(&f);
+	assert_int_equal(publish(&f, THIS, NOON), 0);
+	snprintf(moved, sizeof(moved), "%s.moved", f.directory);
+	assert_int_equal(rename(f.directory, moved), 0);
+	assert_int_equal(mkdir(f.directory, 0755), 0);
+	assert_int_equal(store_open(&f.options, &store_calls_kernel, &other, &n_left, &f.problem),
+			 0);
+	assert_int_equal(publish(&f, THIS, NOON + 1), -EBUSY);
+	assert_non_null(strstr(f.problem.text, "another process"));
+	assert_int_equal(store_retain(f.store, THIS, NOON, &f.kept, &f.problem), -EBUSY);
+	store_free(other);
+	assert_int_equal(publish(&f, THIS, NOON + 2), 0);
+	tear_down(&f);
+	nftw(moved, remove_path, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void test_store_directory_of_another_inode_is_followed(void **state)
@@ -497,6 +563,30 @@ static void test_store_retain_failures_are_told(void **state)
 	}
 }
 
+/* Somebody else removes what was listed: that is no failure. */
+static void test_store_retain_does_not_mind_what_another_removes(void **state)
+{
+	static const char *const kinds[] = { "stat", "unlink" };
+
+	for (size_t i = 0; i < array_size(kinds); i++) {
+		unsigned int n_calls = count_calls(kinds[i]);
+
+		/* the first two look at the directory */
+		for (unsigned int at = i == 0 ? 2 : 0; at < n_calls; at++) {
+			struct fixture f;
+
+			set_up(&f);
+			publish_some(&f);
+			f.faults = (struct store_faults){
+				.trouble = FAIL, .at = at, .error = ENOENT, .only = kinds[i]
+			};
+			retain(&f, &tight, NOON);
+			assert_int_equal(f.kept.n_left, 2);
+			tear_down(&f);
+		}
+	}
+}
+
 static void kill_at(unsigned int at, enum store_trouble trouble)
 {
 	struct fixture f;
@@ -542,7 +632,11 @@ int main(void)
 		cmocka_unit_test(test_store_retain_by_age_survives_clocks),
 		cmocka_unit_test(test_store_retain_keeps_what_links_of_this_kernel_lead_to),
 		cmocka_unit_test(test_store_retain_passes_over_what_cannot_be_read),
+		cmocka_unit_test(test_store_retain_keeps_the_newest_of_this_kernel_without_links),
+		cmocka_unit_test(test_store_retain_keeps_what_was_just_published),
 		cmocka_unit_test(test_store_directory_of_another_inode_is_followed),
+		cmocka_unit_test(test_store_directory_that_is_anothers_by_now_is_left_to_it),
+		cmocka_unit_test(test_store_retain_does_not_mind_what_another_removes),
 		cmocka_unit_test(test_store_retain_each_call_that_fails_leaves_nothing_torn),
 		cmocka_unit_test(test_store_retain_failures_are_told),
 		cmocka_unit_test(test_store_retain_kill_at_each_call_leaves_nothing_torn),
