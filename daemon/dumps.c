@@ -102,10 +102,12 @@ static void reply_path(struct daemon *d, const struct dump *dump)
 static void reply_done(struct daemon *d, const struct dump *dump)
 {
 	const struct publication_last *last = &d->publication.last;
-	char why[sizeof(last->facts.reason) + 80];
+	char why[sizeof(last->facts.reason) + 120];
 
 	if (dump->kind == STORE_PROFILE && !has_extension(last->path, ".afdo")) {
-		snprintf(why, sizeof(why), "no profile could be made, only a dump of counts: %s",
+		snprintf(why, sizeof(why),
+			 "no profile could be made: %s. Its counts are published: "
+			 "autofdod-ctl dump --format=unsymbolized",
 			 last->facts.reason);
 		control_error_text(dump->call, CONTROL_ERROR_NOT_POSSIBLE, "reason", why);
 		return;

@@ -179,12 +179,23 @@ static int check(const struct daemon_options *options, bool is_json)
 	return print(&output, status);
 }
 
+/* Until there is a loop that takes it for what it is, it waits. */
+static void hold_hangup(void)
+{
+	sigset_t hangup;
+
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &hangup, NULL);
+}
+
 static int run(const struct daemon_options *options, const struct options_origin *origin)
 {
 	struct log log;
 	int status;
 
 	open_log(LOG_LEVEL_ERROR + (enum log_level)options->log_level, &log);
+	hold_hangup();
 	status = service_run(options, origin, &log);
 	log_flush(&log);
 	log_deinit(&log);

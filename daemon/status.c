@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include "base/buf.h"
 #include "clock.h"
+#include "control/control.h"
 #include "daemon.h"
 #include "host.h"
 #include "log.h"
@@ -240,6 +241,27 @@ static void add_pace(struct daemon *d, struct json_object *root, bool *ok)
 	json_add(root, "budget", json_of_budget(&d->pace.budget), ok);
 }
 
+static struct json_object *control_json(const struct daemon *d, bool *ok)
+{
+	struct json_object *object = json_object_new_object();
+	struct control_figures f;
+
+	control_figures(d->commands.control, &f);
+	json_add_u64(object, "clients", f.n_clients, ok);
+	json_add_u64(object, "accepted", f.n_accepted, ok);
+	json_add_u64(object, "refused", f.n_refused, ok);
+	json_add_u64(object, "calls", f.n_calls, ok);
+	json_add_u64(object, "denied", f.n_denied, ok);
+	json_add_u64(object, "invalid", f.n_invalid, ok);
+	json_add_u64(object, "malformed", f.n_malformed, ok);
+	json_add_u64(object, "errors", f.n_errors, ok);
+	json_add_u64(object, "dropped", f.n_dropped_slow + f.n_dropped_late + f.n_dropped_idle, ok);
+	json_add_u64(object, "failed", f.n_failed, ok);
+	json_add_u64(object, "dumps", d->commands.dumps.n, ok);
+	json_add_u64(object, "monitors", d->commands.monitors.n, ok);
+	return object;
+}
+
 struct json_object *status_json(struct daemon *d)
 {
 	struct json_object *root = json_object_new_object();
@@ -261,6 +283,8 @@ struct json_object *status_json(struct daemon *d)
 	json_add(root, "counters", counters_json(d, &ok), &ok);
 	json_add(root, "sampler", sampler_json(d, &ok), &ok);
 	json_add(root, "loop", loop_json(d, &ok), &ok);
+	if (d->commands.control)
+		json_add(root, "control", control_json(d, &ok), &ok);
 	json_add(root, "rights", rights_json(&ok), &ok);
 	json_add(root, "cpus", cpus(d, &ok), &ok);
 	if (ok)

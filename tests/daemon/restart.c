@@ -42,7 +42,7 @@ struct manager {
 	int stored[N_STORED_MAX];
 	char names[N_STORED_MAX][64];
 	int n_stored;
-	unsigned int n_ready, n_stopping, n_watchdog, n_status, n_extended;
+	unsigned int n_ready, n_reloading, n_stopping, n_watchdog, n_status, n_extended;
 	const char *watchdog_usec;
 };
 
@@ -224,6 +224,7 @@ static void receive(struct manager *m)
 	if (strncmp(message, "FDSTOREREMOVE=1", 15) == 0)
 		let_go(m, message);
 	m->n_ready += strstr(message, "READY=1") != NULL;
+	m->n_reloading += strstr(message, "RELOADING=1\nMONOTONIC_USEC=") != NULL;
 	m->n_stopping += strstr(message, "STOPPING=1") != NULL;
 	m->n_watchdog += strstr(message, "WATCHDOG=1") != NULL;
 	m->n_status += strstr(message, "STATUS=") != NULL;
@@ -304,6 +305,62 @@ static void test_restart_counts_on_after_an_orderly_end(void **state)
 	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"), 2 * N_SAMPLES);
 	assert_int_equal(number_of(m, MANIFEST, "samples", "used"), 2 * N_SAMPLES);
 	assert_int_equal(number_of(m, MANIFEST, "samples", "taken"), 2 * N_SAMPLES);
+}
+
+/* As one of the descriptors that it starts us with. */
+static void add_socket(struct manager *m, struct sockaddr_un *ret_address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(ret_address->sun_path, sizeof(ret_address->sun_path), "%s/varlink", m->folder);
+	assert_int_equal(bind(fd, (struct sockaddr *)ret_address, sizeof(*ret_address)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	strcpy(m->names[m->n_stored], "varlink");
+	m->stored[m->n_stored++] = fd;
+}
+
+/* Whether there is an answer with a status, before the manager's patience ends. */
+static bool answers(const struct sockaddr_un *address)
+{
+	static const char call[] = "{\"method\":\"io.autofdod.GetStatus\"}";
+	const struct timeval patience = { .tv_sec = 60 };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char reply[200] = "";
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)address, sizeof(*address)), 0);
+	assert_int_equal(write(fd, call, sizeof(call)), sizeof(call));
+	assert_true(recv(fd, reply, sizeof(reply) - 1, MSG_WAITALL) > 0);
+	close(fd);
+	return strstr(reply, "\"status\":{") != NULL;
+}
+
+/* A call may come before the daemon does: the manager's socket is there all the time. */
+static void test_restart_socket_among_what_was_kept_is_served(void **state)
+{
+	struct manager *m = *state;
+	struct sockaddr_un address;
+	int status;
+
+	run_to_end(m, NULL);
+	add_socket(m, &address);
+	start(m, ",rate=50", NULL);
+	assert_true(answers(&address));
+	assert_true(log_says(m, "counters-restored"));
+	assert_true(log_says(m, "control-ready socket=varlink"));
+	assert_int_equal(m->n_reloading, 0);
+	kill(m->pid, SIGHUP);
+	for (int i = 0; i < 600 && m->n_ready < 2; i++)
+		assert_false(listen_for(m, 100, &status));
+	assert_int_equal(m->n_reloading, 1);
+	assert_int_equal(m->n_ready, 2);
+	assert_true(log_says(m, "config-reloaded"));
+	kill(m->pid, SIGTERM);
+	assert_true(listen_for(m, 60000, &status));
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	/* it is the manager's: it stays */
+	assert_int_equal(access(address.sun_path, F_OK), 0);
 }
 
 static void test_restart_counts_on_after_a_kill(void **state)
@@ -414,6 +471,7 @@ int main(int argc, char **argv)
 #define RESTART_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		RESTART_TEST(test_restart_first_start_is_ready_and_stores_its_counters),
 		RESTART_TEST(test_restart_counts_on_after_an_orderly_end),
+		RESTART_TEST(test_restart_socket_among_what_was_kept_is_served),
 		RESTART_TEST(test_restart_counts_on_after_a_kill),
 		RESTART_TEST(test_restart_other_sizes_begin_anew_and_say_so),
 		RESTART_TEST(test_restart_garbage_in_the_store_is_refused),
