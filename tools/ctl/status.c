@@ -94,7 +94,7 @@ static void show_cpus(struct json_object *status)
 	}
 	if (n == 0)
 		return;
-	if (view_number(status, "sampler.period", &period))
+	if (view_number(status, "sampler.period", &period) && period > 0)
 		view_line("CPUs", "%zu of %zu sampling, period %.0f", n_sampling, n, period);
 	else
 		view_line("CPUs", "%zu of %zu sampling", n_sampling, n);
@@ -110,13 +110,27 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+static void show_file(struct json_object *publication)
+{
+	const char *file = view_text(publication, "last_file");
+	char functions[VIEW_SIZE] = "", share[VIEW_SIZE];
+	double n, overlap;
+
+	if (view_number(publication, "profile.functions", &n))
+		snprintf(functions, sizeof(functions), ", %.0f functions", n);
+	if (file)
+		view_line("", "%s%s", base_name(file), functions);
+	if (view_number(publication, "profile.overlap", &overlap))
+		view_line("", "%s like the one before", view_share(overlap, share, sizeof(share)));
+}
+
 static void show_profile(struct json_object *status, double now_s)
 {
 	struct json_object *p = view_at(status, "publication");
 	struct json_object *is_ip_only = view_at(p, "profile.isIpOnly");
 	const char *verdict = view_text(p, "profile.verdict");
 	const char *reason = view_text(p, "profile.reason");
-	double age_s = view_age(view_text(p, "last_at"), now_s), density;
+	double age_s = view_age(view_text(p, "last_at"), now_s);
 	char age[VIEW_SIZE];
 
 	if (age_s < 0) {
@@ -131,11 +145,7 @@ static void show_profile(struct json_object *status, double now_s)
 				  : "");
 		if (reason && *reason)
 			view_wrapped("", reason);
-		if (view_text(p, "last_file"))
-			view_line("", "%s", base_name(view_text(p, "last_file")));
-		if (view_number(p, "profile.density", &density))
-			view_line("", "density %.1f, %.0f functions", density,
-				  view_number_or(p, "profile.functions", 0));
+		show_file(p);
 	}
 	view_line("", "%.0f published, %.0f failed, now %s", view_number_or(p, "published", 0),
 		  view_number_or(p, "failed", 0), or_unknown(view_text(p, "state")));
