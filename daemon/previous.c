@@ -69,7 +69,7 @@ static int read_file(int fd, struct buf *buf)
 }
 
 int previous_compare(int fd, const struct profile *profile, struct names *names,
-		     double *ret_similarity, struct problem *problem)
+		     double *ret_overlap, struct problem *problem)
 {
 	struct buf cleanup(buf_deinit) buf = BUF_INIT(PREVIOUS_BYTES_MAX);
 	int r = read_file(fd, &buf);
@@ -77,5 +77,5 @@ int previous_compare(int fd, const struct profile *profile, struct names *names,
 	if (r < 0)
 		return problem_set(problem, r, "the previous profile: %s", strerror(-r));
 	return overlap_with_bytes(profile, names, buf.data, buf.n_bytes, PREVIOUS_BYTES_MAX,
-				  ret_similarity, problem);
+				  ret_overlap, problem);
 }

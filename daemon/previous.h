@@ -25,8 +25,8 @@ int previous_open(const char *directory, const struct build_id *build_id,
 		  char name[STORE_NAME_SIZE]);
 
 /*
- * How alike a profile, sorted, and the file are (overlap.h); names are the profile's. The file is
+ * The overlap of a profile, sorted, and the file (overlap.h); names are the profile's. The file is
  * foreign. 0; -errno and a sentence.
  */
 must_check int previous_compare(int fd, const struct profile *profile, struct names *names,
-				double *ret_similarity, struct problem *problem);
+				double *ret_overlap, struct problem *problem);

@@ -55,6 +55,11 @@ static double share(uint64_t n, uint64_t of)
 	return of ? (double)n / (double)of : 0;
 }
 
+static double lesser(double a, double b)
+{
+	return a < b ? a : b;
+}
+
 static void sum_function(const struct function *f, uint64_t hot_samples, struct sums *sums)
 {
 	for (uint32_t i = 0; i < f->n_records; i++) {
@@ -98,6 +103,8 @@ static void add_unit(struct pair *p, uint64_t n_first, uint64_t n_second, uint64
 
 	add(&p->overlap->n_union_samples, n_first > n_second ? n_first : n_second);
 	add(&p->overlap->n_common_samples, n_first < n_second ? n_first : n_second);
+	p->overlap->overlap += lesser(share(n_first, p->sides[0]->n_samples),
+				      share(n_second, p->sides[1]->n_samples));
 	p->difference += fabs(share(n_first, p->n_samples[0]) - share(n_second, p->n_samples[1]));
 	count_hot(p->overlap, p->sides, n, n_records);
 }
@@ -289,6 +296,8 @@ static void compare_sides(const struct side *const sides[2], struct overlap *ove
 		overlap->similarity = 0;
 	if (overlap->similarity > 1 - ROUNDING)
 		overlap->similarity = 1;
+	if (overlap->overlap > 1 - ROUNDING)
+		overlap->overlap = 1;
 }
 
 int overlap_compute(const struct profile *first, const struct profile *second,
@@ -313,7 +322,7 @@ int overlap_compute(const struct profile *first, const struct profile *second,
 }
 
 int overlap_with_bytes(const struct profile *profile, struct names *names, const void *data,
-		       size_t n_bytes, size_t ceiling_bytes, double *ret_similarity,
+		       size_t n_bytes, size_t ceiling_bytes, double *ret_overlap,
 		       struct problem *problem)
 {
 	cleanup(profile_cleanup) struct profile *before = NULL;
@@ -325,7 +334,7 @@ int overlap_with_bytes(const struct profile *profile, struct names *names, const
 	profile_sort(before);
 	r = overlap_compute(before, profile, &overlap);
 	if (r == 0)
-		*ret_similarity = overlap.similarity;
+		*ret_overlap = overlap.overlap;
 	else
 		problem_set(problem, r, "overlap: %s",
 			    r == -EINVAL ? "one profile has names, the other hashes of names"

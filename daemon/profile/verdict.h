@@ -12,8 +12,8 @@
  *		is below min_density, or there are fewer than min_samples: more would help
  *	stale	it is good, but perhaps not of what is to be built, or not of what runs now: its
  *		kernel was built more than max_kernel_age ago; or it was counted more than max_age
- *		ago; or it is less than min_overlap alike with the profile before it, so that one of
- *		the two does not show what this machine does
+ *		ago; or it has less than min_overlap in common with the profile before it, so that
+ *		one of the two does not show what this machine does
  *	fit	otherwise
  * Shares are of 1. What is not known (an old file, a dump) is not judged, nor what has no limit.
  */

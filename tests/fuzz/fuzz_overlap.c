@@ -26,8 +26,9 @@ static void compare(const struct profile *a, const struct profile *b)
 	if (overlap_compute(a, b, &o) != 0 || overlap_compute(b, a, &back) != 0 ||
 	    overlap_compute(a, a, &own) != 0)
 		abort();
-	if (!is_share(o.similarity) || !is_share(overlap_common_share(&o)) ||
-	    !is_share(overlap_first_only_share(&o)) || !is_share(overlap_second_only_share(&o)))
+	if (!is_share(o.overlap) || !is_share(o.similarity) ||
+	    !is_share(overlap_common_share(&o)) || !is_share(overlap_first_only_share(&o)) ||
+	    !is_share(overlap_second_only_share(&o)))
 		abort();
 	if (o.n_common_samples != back.n_common_samples ||
 	    o.n_first_only_samples != back.n_second_only_samples ||

@@ -58,7 +58,7 @@ static void test_verdict_each_rule_has_its_border(void **state)
 	EXPECT(i.kernel_age_ns++, VERDICT_STALE, "built 90.0 days ago, limit 90.0");
 	EXPECT(i.kernel_age_ns = 400 * DAY_NS, VERDICT_STALE, "built 400.0 days ago");
 	EXPECT(i.age_ns++, VERDICT_STALE, "counted 7.0 days ago, limit 7.0");
-	EXPECT(i.overlap = 0.799, VERDICT_STALE, "only 79.9% alike");
+	EXPECT(i.overlap = 0.799, VERDICT_STALE, "79.9% in common");
 }
 
 static void test_verdict_of_several_is_the_first_in_order(void **state)

@@ -80,6 +80,7 @@ static void put_counts(const char *what, const struct overlap_counts *c, struct 
 
 static void show_text(const struct overlap *o, struct buf *buf)
 {
+	buf_printf(buf, "%-14s %7.3f%%\n", "overlap", 100 * o->overlap);
 	buf_printf(buf, "%-14s %7.3f%%\n", "similarity", 100 * o->similarity);
 	buf_printf(buf, "%-14s %7.3f%% in common\n", "samples", 100 * overlap_common_share(o));
 	buf_printf(buf, "%-14s %7.3f%% of %" PRIu64 " in the first only\n", "",
@@ -120,6 +121,7 @@ static void show_json(const struct overlap *o, struct buf *buf)
 	bool ok = true;
 	int r;
 
+	json_add_double(root, "overlap", o->overlap, &ok);
 	json_add_double(root, "similarity", o->similarity, &ok);
 	json_add(root, "samples", json_of_samples(o, &ok), &ok);
 	json_add(root, "functions", json_of_counts(&o->functions, &ok), &ok);
