@@ -121,7 +121,10 @@ void vmlinux_find(int root_fd, const struct vmlinux_query *query, struct vmlinux
 	const struct build_id *id = query->build_id;
 	char hex[BUILD_ID_HEX_SIZE];
 
-	*ret = (struct vmlinux_search){ .fd = -1 };
+	*ret = (struct vmlinux_search){
+		.fd = -1,
+		.has_configured = query->configured_path != NULL,
+	};
 	build_id_to_hex(id, hex);
 	if (query->configured_path)
 		try_path(ret, root_fd, id, "%s", query->configured_path);
@@ -166,7 +169,8 @@ void vmlinux_explain(const struct vmlinux_search *search, const struct build_id 
 	for (size_t i = 0; i < search->n_tries; i++) {
 		const struct vmlinux_try *try = &search->tries[i];
 
-		if (try->outcome == VMLINUX_ABSENT)
+		/* whoever named a file wants to hear of that one */
+		if (try->outcome == VMLINUX_ABSENT && !(i == 0 && search->has_configured))
 			n_absent++;
 		else
 			say(text, sizeof(text), "; %s: %s", try->path, try->reason);

@@ -6,6 +6,7 @@
  * would not do.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "build_id.h"
 
@@ -38,6 +39,7 @@ struct vmlinux_search {
 	int fd; /* owned; of the accepted file, the very one that was looked at; -1: none */
 	struct vmlinux_try tries[VMLINUX_TRIES_MAX]; /* in order; the last is the accepted one */
 	size_t n_tries;
+	bool has_configured; /* the first of tries is what was configured */
 };
 
 /* lifecycle */

@@ -119,7 +119,8 @@ int worker_connect(const struct worker_config *config, const char *path, const v
 	if (r != 0)
 		return r;
 	r = send_request(worker, config, job_bytes, n_job_bytes);
-	if (r < 0)
+	/* it has hung up already: what it said before is its end */
+	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
 		return problem_set(problem, r, "worker: send a request to %s: %s", path,
 				   strerror(-r));
 	worker->is_running = true;

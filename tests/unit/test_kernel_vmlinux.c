@@ -143,6 +143,19 @@ static void test_vmlinux_refused_files_are_named_with_the_reason(void **state)
 					     ": its build id is cdcdcdcd"));
 }
 
+/* Whoever names a file is told about that one, even that it is not there. */
+static void test_vmlinux_configured_path_that_is_absent_is_named(void **state)
+{
+	const struct build_id id = build_id_example(0xab);
+	struct vmlinux_search search cleanup(vmlinux_search_deinit) =
+		find(*state, "/no/such/vmlinux");
+	struct problem problem;
+
+	assert_null(vmlinux_path(&search));
+	vmlinux_explain(&search, &id, &problem);
+	assert_non_null(strstr(problem.text, "; /no/such/vmlinux: no such file; not in 8 other"));
+}
+
 static void test_vmlinux_configured_path_that_cannot_be_is_refused(void **state)
 {
 	const struct root *root = *state;
@@ -289,6 +302,7 @@ int main(void)
 		WITH_ROOT(test_vmlinux_in_each_place_is_found),
 		WITH_ROOT(test_vmlinux_found_can_be_read),
 		WITH_ROOT(test_vmlinux_refused_files_are_named_with_the_reason),
+		WITH_ROOT(test_vmlinux_configured_path_that_is_absent_is_named),
 		WITH_ROOT(test_vmlinux_configured_path_that_cannot_be_is_refused),
 		WITH_ROOT(test_vmlinux_directory_and_fifo_are_refused),
 		WITH_ROOT(test_elf_facts_cut_anywhere_never_yield_what_is_not_there),
