@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154
+#
+# What has to be true of what the scenarios gathered. Sourced by ../service,
+# which sets out; a judge_* runs in the folder of its scenario.
+
+fail() {
+	say "FAILED: $scenario: $*"
+	exit 1
+}
+
+equal() {
+	[ "$2" = "$3" ] || fail "$1: $2, not $3"
+	n_checked=$((n_checked + 1))
+}
+
+at_least() {
+	[ "$2" -ge "$3" ] || fail "$1: $2, less than $3"
+	n_checked=$((n_checked + 1))
+}
+
+has_line() {
+	grep -qE -- "$2" "$1" || fail "no line like '$2' in $1: $(head -c 1000 "$1")"
+	n_checked=$((n_checked + 1))
+}
+
+# ended NAME CODE: of a try
+ended() {
+	equal "$1: exit status ($(head -n 1 "$1.err"))" "$(< "$1.code")" "$2"
+}
+
+# says NAME CODE LINE: it ended so, with that for people
+says() {
+	ended "$1" "$2"
+	has_line "$1.err" "$3"
+}
+
+from() {
+	jq -r "$2" "$1"
+}
+
+# All stacks that are counted, in however many processes.
+stacks() {
+	from "$1" '.status.counters | .live.stacks + (.total.stacks // 0)'
+}
+
+# Every sample of this process is accounted for.
+is_conserved() {
+	equal "$1: conserved" "$(from "$1" '.status.samples |
+		.conserved and .taken == .used + .rejected + .lost')" true
+	equal "$1: CPUs" "$(from "$1" '.status.cpus | map(.conserved) | unique | tostring')" '[true]'
+}
+
+is_balanced() {
+	equal "$1: balanced" "$(from "$1" '.samples |
+		.isBalanced and .taken == .used + .rejected.total + .lost')" true
+}
+
+# Another process, with all that the first had counted.
+is_continued() {
+	[ "$(from before.json .status.pid)" != "$(from after.json .status.pid)" ] ||
+		fail "the process is the same"
+	at_least "before" "$(stacks before.json)" 100
+	at_least "after" "$(stacks after.json)" "$(stacks before.json)"
+	equal "state" "$(from after.json .status.state)" sampling
+	is_conserved before.json
+	is_conserved after.json
+}
+
+# has_event FILE EVENT [FILTER]: the daemon's message of that name in a journal
+has_event() {
+	[ -n "$(jq -r "select(.AUTOFDOD_EVENT == \"$2\" and (${3:-true})) | .MESSAGE_ID" "$1")" ] ||
+		fail "no event $2 with ${3:-an id} in $1: $(jq -r .MESSAGE "$1" | tail -n 20)"
+	n_checked=$((n_checked + 1))
+}
+
+judge_boot() {
+	equal "enabled" "$(sort -u enabled)" enabled
+	has_line status.txt 'Active: active \(running\)'
+	has_line status.txt 'Status: "sampling, 2 of 2 CPUs'
+	ended status 0
+	has_line status.out '^State +sampling'
+	is_conserved status.json
+	at_least "samples" "$(from status.json .status.samples.taken)" 100
+	ended dump 0
+	has_line dump.out '^/var/lib/autofdod/[0-9a-f]{40}/[0-9TZ]+\.afdo$'
+	ended read 0
+	is_balanced manifest.json
+	equal "SHA-256" "$(from manifest.json '.files[] | select(.format == "extbinary").sha256')" \
+		"$(sha256sum published.afdo | cut -d ' ' -f 1)"
+	at_least "functions" "$(llvm-profdata show --sample published.afdo |
+		grep -c '^Function: ')" 500
+	ended list 0
+	has_line list.out "$(< dump.out)"
+	says stranger-status 5 'no permission for /run/autofdod/io.autofdod; members of the group autofdod'
+	says stranger-dump 5 'no permission'
+	says stranger-read 1 'Permission denied'
+	ended pause 0
+	equal "state" "$(from paused.json .status.state)" paused
+	ended resume 0
+}
+
+# right PROCESS KEY: of its status
+right() {
+	sed -n "s/^$2:[[:space:]]*//p" "$1/status"
+}
+
+judge_rights() {
+	local process perfmon=0000004000000000 n=0
+
+	for process in [0-9]*; do
+		n=$((n + 1))
+		equal "no new privileges" "$(right "$process" NoNewPrivs)" 1
+		equal "filtered" "$(right "$process" Seccomp)" 2
+		[ "$(right "$process" Uid | cut -f 1)" -ne 0 ] || fail "$process is root"
+		equal "ambient" "$(right "$process" CapAmb)" 0000000000000000
+		if [ "$(right "$process" Name)" = autofdod-opener ]; then
+			equal "the opener's" "$(right "$process" CapEff)" $perfmon
+			equal "the opener's" "$(right "$process" CapPrm)" $perfmon
+		else
+			equal "the daemon's" "$(right "$process" CapEff)" 0000000000000000
+			equal "the daemon's" "$(right "$process" CapPrm)" 0000000000000000
+		fi
+	done
+	equal "processes" "$n" 2
+	has_line "$(< main)/fds" ' 0 -> /proc/kallsyms$'
+	has_line exposure '^-> Overall exposure level for autofdod.service: (0|1\.[0-5])'
+}
+
+judge_journal() {
+	has_event journal.json started
+	has_event journal.json ready '.MESSAGE_ID and .PRIORITY and .AUTOFDOD_STATE == "sampling"'
+	has_event journal.json kernel-found '.AUTOFDOD_BUILD_ID'
+	equal "messages without an id" "$(jq -r 'select(.AUTOFDOD_EVENT and
+		(.MESSAGE_ID | test("^[0-9a-f]{32}$") | not)) | .MESSAGE' journal.json)" ''
+	has_line explained '^-- Defined-By: autofdod$'
+	equal "what a member sees" "$(jq -r .__CURSOR member.json)" "$(jq -r .__CURSOR journal.json)"
+}
+
+judge_restart() {
+	is_continued
+}
+
+judge_kill() {
+	is_continued
+	equal "restarts" "$(< restarts)" 1
+}
+
+judge_hang() {
+	says hung 4 '^autofdod-ctl: hung: connected'
+	is_continued
+	equal "told by systemd" "$(jq -r 'select(.MESSAGE | type == "string" and
+		test("^autofdod.service: Watchdog timeout")).PRIORITY' journal.json)" 3
+	has_event journal.json counters-restored
+}
+
+judge_memory() {
+	says dump 1 'memory'
+	has_event journal.json publish-failed
+	at_least "before" "$(stacks before.json)" 100
+	at_least "after" "$(stacks after.json)" "$(stacks before.json)"
+	equal "process" "$(from before.json .status.pid)" "$(from end.json .status.pid)"
+	equal "state" "$(from after.json .status.state)" sampling
+	ended dump-again 0
+	has_line dump-again.out '^/var/lib/autofdod/[0-9a-f]{40}/[0-9TZ]+\.afdo$'
+	is_conserved end.json
+}
+
+judge_reload() {
+	local budget=.status.budget.maxOverhead
+
+	ended broken 1
+	says broken-ctl 1 "zz.conf:3: \[Sampling\] Period: 'many' is not a whole number"
+	says broken-ctl 1 'zz.conf:4: \[Sampling\] NoSuchKey: unknown key'
+	says broken-ctl 1 'the old configuration holds'
+	equal "state" "$(< state)" active
+	equal "the old budget" "$(from after.json $budget)" 1
+	ended whole 0
+	equal "the new budget" "$(from new.json $budget)" 0.5
+	ended back 0
+	equal "the old budget" "$(from back.json $budget)" 1
+	equal "the process" "$(< main-after)" "$(< main)"
+	at_least "after" "$(stacks back.json)" "$(stacks before.json)"
+}
+
+judge_upgrade() {
+	ended upgrade 0
+	is_continued
+	has_line version 'lab1$'
+	equal "enabled" "$(sort -u enabled)" enabled
+}
+
+judge_stop() {
+	equal "state" "$(< state)" inactive
+	equal "result" "$(< result)" success
+	has_event journal.json published '.AUTOFDOD_BECAUSE == "end"'
+	has_event journal.json stopped
+	is_balanced manifest.json
+	at_least "counted" "$(from manifest.json .counters.stacks)" "$(stacks before.json)"
+	says status 3 'not running'
+}
+
+judge_purge() {
+	ended remove 0
+	equal "active" "$(sort -u active)" inactive
+	has_line removed '^/etc/autofdod/autofdod.conf$'
+	has_line removed '^/var/lib/autofdod$'
+	ended purge 0
+	equal "what is left" "$(< purged)" ''
+	ended install 0
+	equal "state" "$(< state)" active
+}
+
+# What the unit delivered in all these processes is what they counted, but for what
+# was in the rings of one that was killed: 256K a CPU, in samples of 808 bytes.
+judge_books() {
+	local n_delivered n_counted n_killed=0 n_ring=324 name
+
+	scenario=books
+	n_delivered=$(jq '[.cpus[].delivered] | add' "$out/unit.json")
+	n_counted=$(find . \( -path ./stop/manifest.json -o -path ./end.json \) -exec jq -s '[.[] |
+		if .samples then .counters.stacks + .samples.rejected.total
+		else (.status.counters | .live.stacks + (.total.stacks // 0)) +
+			.status.samples.rejected end] | add' {} +)
+	for name in kill hang; do
+		[ ! -e $name ] || n_killed=$((n_killed + 1))
+	done
+	at_least "delivered" "$n_delivered" "$n_counted"
+	at_least "counted" "$n_counted" $((n_delivered - 2 * n_ring * n_killed))
+	# the rings of a process that hangs run full, and nobody hears of it
+	[ -e hang ] || equal "lost" "$(jq '[.cpus[].lost] | add' "$out/unit.json")" 0
+	say "$n_counted of $n_delivered samples counted, $n_killed processes killed"
+}
+
+# judge SCENARIO...
+judge() {
+	for scenario; do
+		n_checked=0
+		cd "$out/out/$scenario" || fail "it did not run"
+		[ "$(< code)" -eq 0 ] || fail "it did not end well: $(tail -n 5 log)"
+		"judge_$scenario"
+		say "$scenario: $n_checked checks"
+	done
+	cd "$out/out" || exit
+	judge_books
+}

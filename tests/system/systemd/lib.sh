@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# What scenarios are made of: sourced before each, inside the guest, as root, in
+# a folder that the host gets. A scenario gathers what there is to see; the host
+# judges (check_* in ../service).
+
+unit=autofdod.service
+
+# as USER COMMAND...: with the user's groups, and nothing of root's
+as() {
+	local user=$1
+	shift
+
+	setpriv --reuid "$user" --regid "$user" --init-groups --no-new-privs -- "$@"
+}
+
+# try NAME COMMAND...: its output in NAME.out and NAME.err, its status in NAME.code
+try() {
+	local name=$1
+	local code=0
+	shift
+
+	"$@" > "$name.out" 2> "$name.err" || code=$?
+	echo "$code" > "$name.code"
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds
+wait_for() {
+	local tenths=$(($1 * 10))
+	shift
+
+	until "$@" > /dev/null 2>&1; do
+		[ "$tenths" -gt 0 ] || { echo "waited in vain: $*"; return 1; }
+		tenths=$((tenths - 1))
+		sleep 0.1
+	done
+}
+
+# property NAME: of the unit
+property() {
+	systemctl show --value --property "$1" "$unit"
+}
+
+is_sampling() {
+	[ "$(property ActiveState)" = active ] && property StatusText | grep -q '^sampling'
+}
+
+# Another process than PID, and it samples.
+is_renewed() {
+	[ "$(property MainPID)" != "$1" ] && is_sampling
+}
+
+# look NAME: the daemon's state, as one of the group is told
+look() {
+	as member autofdod-ctl status --json > "$1.json"
+}
+
+# mark, journal_since_mark: what the journal has got of the units meanwhile
+mark() {
+	sleep 1
+	date +%s > mark
+}
+
+journal_since_mark() {
+	journalctl --no-pager -o json --since "@$(< mark)" -u "$unit" -u 'autofdod-symbolize*'
+}
+
+# drop_in UNIT < TEXT; undo_drop_in UNIT
+drop_in() {
+	mkdir -p "/run/systemd/system/$1.d"
+	cat > "/run/systemd/system/$1.d/lab.conf"
+	systemctl daemon-reload
+}
+
+undo_drop_in() {
+	rm "/run/systemd/system/$1.d/lab.conf"
+	systemctl daemon-reload
+}
