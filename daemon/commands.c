@@ -52,7 +52,7 @@ static void get_status(struct daemon *d, struct control_call *call)
 	bool ok = reply != NULL;
 
 	/* ten seconds old at the most, but at the start they say that nothing was taken */
-	sampling_read_books(d);
+	sampling_renew_books(d);
 	json_add(reply, "status", status_json(d), &ok);
 	reply_or_fail(call, reply, ok);
 }

@@ -88,6 +88,7 @@ struct daemon {
 	uint64_t looked_ns;	    /* CLOCK_MONOTONIC: at the pace, last */
 	uint64_t paused_ns;	    /* of the time with an open gate, without sampling */
 	uint64_t swept_ns;	    /* CLOCK_MONOTONIC: of the last sweep */
+	uint64_t books_read_ns;	    /* CLOCK_MONOTONIC */
 	uint64_t n_swept;	    /* samples until then */
 	uint64_t enabled_since_ns;  /* 0: the events are disabled */
 	uint64_t enabled_cpu_ns;    /* all CPUs' times together, until enabled_since_ns */
@@ -152,6 +153,11 @@ bool sampling_sweep(struct daemon *daemon); /* true: there is more */
 /* Until the next one, after a sweep. */
 uint64_t sampling_sweep_ns(struct daemon *daemon);
 void sampling_read_books(struct daemon *daemon);
+/*
+ * The same for somebody who asks, and may ask all the time: not again within a second, as each
+ * reading interrupts every CPU that is sampled.
+ */
+void sampling_renew_books(struct daemon *daemon);
 void sampling_stop(struct daemon *daemon);
 /* Stops sampling, or lets the pace decide again. */
 void sampling_pause(struct daemon *daemon, bool is_paused);

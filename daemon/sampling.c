@@ -17,6 +17,8 @@
 /* Of one ring for one wake-up, and of all of them for one sweep: a few milliseconds of counting. */
 #define DRAIN_BYTES_MAX ((uint64_t)1 << 20)
 #define SWEEP_BYTES_MAX ((uint64_t)8 << 20)
+/* what the kernel counted, when somebody asks */
+#define BOOKS_FRESH_NS NS_PER_S
 
 #define STAT_BYTES_MAX ((size_t)1 << 20)
 
@@ -452,8 +454,10 @@ void sampling_read_books(struct daemon *d)
 	struct conservation sums;
 	struct conservation_result result;
 	struct problem problem = { "" };
-	int r = sampler_read(d->sampler, clock_monotonic_ns(), &d->sink, &problem);
+	int r;
 
+	d->books_read_ns = clock_monotonic_ns();
+	r = sampler_read(d->sampler, d->books_read_ns, &d->sink, &problem);
 	if (r < 0)
 		log_event(d->log, LOG_FAILED, LOG_TEXT("what", "read events"),
 			  LOG_TEXT("reason", problem.text), LOG_ERRNO(r));
@@ -462,6 +466,12 @@ void sampling_read_books(struct daemon *d)
 	check_books(d, r, &problem);
 	note(d, &sums);
 	log_trouble(d);
+}
+
+void sampling_renew_books(struct daemon *d)
+{
+	if (clock_monotonic_ns() - d->books_read_ns >= BOOKS_FRESH_NS)
+		sampling_read_books(d);
 }
 
 const char *sampling_state(const struct daemon *d)
