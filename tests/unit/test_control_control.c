@@ -216,6 +216,8 @@ static void test_control_hundred_clients_are_answered(void **state)
 	struct fixture *f = *state;
 	int fds[100];
 
+	if (geteuid() != 0)
+		skip(); /* fewer of a user who may change nothing are let in */
 	for (size_t i = 0; i < array_size(fds); i++) {
 		fds[i] = client(f);
 		say(fds[i], STATUS);
@@ -356,8 +358,11 @@ static void test_control_client_that_leaves_is_noticed(void **state)
 static void test_control_oneway_of_a_client_that_left_is_called(void **state)
 {
 	struct fixture *f = *state;
-	int fd = client(f);
+	int fd;
 
+	if (geteuid() != 0)
+		skip(); /* other users may not */
+	fd = client(f);
 	say(fd, "{\"method\":\"io.autofdod.Pause\",\"oneway\":true}");
 	close(fd);
 	run(f);
@@ -461,6 +466,8 @@ static void test_control_too_many_clients_are_closed(void **state)
 	struct fixture *f = *state;
 	int fds[10];
 
+	if (geteuid() != 0)
+		skip(); /* the last places are kept for who may change something */
 	f->limits.n_clients = 5;
 	restart(f);
 	for (size_t i = 0; i < array_size(fds); i++)
