@@ -26,9 +26,9 @@ struct kernel_identity {
 
 /*
  * Reads sys/kernel/notes, proc/sys/kernel/random/boot_id and sys/kernel/livepatch below root_fd
- * (the machine's "/", or a copy of such a tree); release, machine and when it was built are of uts, uname(2). 0;
- * -errno and a sentence; -EBADMSG: one of them is not what a kernel shows; -ENODATA: the kernel
- * was linked without a build id.
+ * (the machine's "/", or a copy of such a tree); release, machine and when it was built are of uts,
+ * uname(2). 0; -errno and a sentence; -EBADMSG: one of them is not what a kernel shows; -ENODATA:
+ * the kernel was linked without a build id.
  */
 must_check int kernel_identity_read(int root_fd, const struct utsname *uts,
 				    struct kernel_identity *ret_identity, struct problem *problem);

@@ -108,8 +108,13 @@ static void test_merge_is_flow_sensitive_if_one_of_them_is(void **state)
 	struct profile *odd = random_profile(x->names, 1);
 	struct profile *even = random_profile(x->names, 2);
 
+	struct profile *other = random_profile(x->names, 4);
+
 	assert_int_equal(profile_merge(even, odd, 1), 0);
 	assert_true(odd->is_fs && even->is_fs);
+	assert_int_equal(profile_merge(even, other, 1), 0);
+	assert_true(even->is_fs && !other->is_fs);
+	profile_free(other);
 	profile_free(odd);
 	profile_free(even);
 }

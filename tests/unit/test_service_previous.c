@@ -136,17 +136,22 @@ static void test_previous_that_leads_elsewhere_is_none(void **state)
 		"latest.afdo",
 		"a.unsym",
 		"pipe.afdo",
+		"folder/x.afdo",
 		"an-overlong-name-of-a-file-of-which-there-is-none.afdo",
 	};
 	struct fixture *f = *state;
 
 	put(f, "a.unsym", EXAMPLE_TEXT);
 	put(f, "an-overlong-name-of-a-file-of-which-there-is-none.afdo", EXAMPLE_TEXT);
+	assert_int_equal(mkdir(path_of(f, "folder"), 0700), 0);
+	put(f, "folder/x.afdo", EXAMPLE_TEXT);
 	assert_int_equal(mkfifo(path_of(f, "pipe.afdo"), 0600), 0);
 	for (size_t i = 0; i < array_size(targets); i++) {
 		link_latest(f, targets[i]);
 		expect_none(f);
 	}
+	assert_int_equal(unlink(path_of(f, "folder/x.afdo")), 0);
+	assert_int_equal(rmdir(path_of(f, "folder")), 0);
 	/* a link to a link */
 	put(f, "real.afdo", EXAMPLE_TEXT);
 	assert_int_equal(symlink("real.afdo", path_of(f, "link.afdo")), 0);
