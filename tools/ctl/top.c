@@ -5,6 +5,7 @@
  */
 #include "ctl.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -88,9 +89,12 @@ int command_top(const struct ctl *ctl)
 		else
 			show(reply);
 		json_object_put(reply);
-		/* who reads has gone */
-		if (fflush(stdout) != 0 || ferror(stdout))
+		if (fflush(stdout) != 0) {
+			/* who reads has gone: nothing to complain of at the end */
+			if (errno == EPIPE)
+				clearerr(stdout);
 			r = CTL_REFUSED;
+		}
 	}
 	return r;
 }
