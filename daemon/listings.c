@@ -179,8 +179,8 @@ static int start_worker(struct daemon *d, struct problem *problem)
 	snprintf(job.directory, sizeof(job.directory), "%s", d->options->directory);
 	r = worker_start(&config, listing_job_run, &job, &listings->worker, problem);
 	if (r == 0)
-		r = sd_event_add_io(d->event, &listings->worker_source,
-				    worker_pid_fd(listings->worker), EPOLLIN, on_worker, d);
+		r = sd_event_add_io(d->event, &listings->worker_source, worker_fd(listings->worker),
+				    EPOLLIN, on_worker, d);
 	if (r >= 0)
 		r = sd_event_add_time_relative(d->event, &listings->deadline_source,
 					       CLOCK_MONOTONIC, DEADLINE_NS / NS_PER_USEC, 0,

@@ -71,7 +71,7 @@ static int start_writer(struct daemon *d, struct problem *problem)
 
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &file->writer_source, worker_pid_fd(file->writer), EPOLLIN,
+	r = sd_event_add_io(d->event, &file->writer_source, worker_fd(file->writer), EPOLLIN,
 			    on_writer, d);
 	return r < 0 ? problem_set(problem, r, "wait for a writer: %s", strerror(-r)) : 0;
 }

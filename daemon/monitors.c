@@ -258,7 +258,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 static int watch_worker(struct daemon *d)
 {
 	struct monitors *monitors = monitors_of(d);
-	int r = sd_event_add_io(d->event, &monitors->worker_source, worker_pid_fd(monitors->worker),
+	int r = sd_event_add_io(d->event, &monitors->worker_source, worker_fd(monitors->worker),
 				EPOLLIN, on_worker, d);
 
 	if (r >= 0)

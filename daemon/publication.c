@@ -269,7 +269,7 @@ static int watch_child(struct daemon *d, struct worker *child, sd_event_source *
 		       sd_event_io_handler_t handler)
 {
 	struct publication *p = &d->publication;
-	int r = sd_event_add_io(d->event, source, worker_pid_fd(child), EPOLLIN, handler, d);
+	int r = sd_event_add_io(d->event, source, worker_fd(child), EPOLLIN, handler, d);
 
 	if (r >= 0)
 		r = sd_event_add_time_relative(d->event, &p->deadline_source, CLOCK_MONOTONIC,
@@ -633,6 +633,8 @@ int publication_init(struct daemon *d, struct problem *problem)
 		r = sd_event_add_defer(d->event, &p->work_source, on_work, d);
 	if (r < 0)
 		return r;
+	p->symbolizer.socket = d->options->worker_socket;
+	symbolizer_expect(&p->symbolizer, d->log);
 	(void)sd_event_source_set_enabled(p->work_source, SD_EVENT_OFF);
 	/* after rings and timers, before a recording goes on */
 	return sd_event_source_set_priority(p->work_source, SD_EVENT_PRIORITY_NORMAL + 10);

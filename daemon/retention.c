@@ -125,7 +125,7 @@ void retention_start(struct daemon *d)
 	r = worker_start(&config, apply_apart, d, &retention->writer, &problem);
 	if (r == 0)
 		r = sd_event_add_io(d->event, &retention->writer_source,
-				    worker_pid_fd(retention->writer), EPOLLIN, on_writer, d);
+				    worker_fd(retention->writer), EPOLLIN, on_writer, d);
 	if (r >= 0)
 		return;
 	if (!problem.text[0])

@@ -2,6 +2,8 @@
 #include "symbolizer.h"
 
 #include <errno.h>
+#include <string.h>
+#include <unistd.h>
 #include "job_request.h"
 #include "log.h"
 
@@ -14,6 +16,20 @@ static void tell(struct symbolizer *s, struct log *log, bool is_unit, const char
 	if (!is_same)
 		log_event(log, LOG_WORKER_CHOSEN, LOG_TEXT("worker", is_unit ? "unit" : "fork"),
 			  LOG_TEXT("reason", why));
+}
+
+void symbolizer_expect(struct symbolizer *s, struct log *log)
+{
+	struct problem absent = { "" };
+
+	if (!s->socket[0]) {
+		tell(s, log, false, "as configured");
+	} else if (access(s->socket, W_OK) < 0) {
+		problem_set(&absent, 0, "worker: connect to %s: %s", s->socket, strerror(errno));
+		tell(s, log, false, absent.text);
+	} else {
+		tell(s, log, true, NULL);
+	}
 }
 
 static int start_fork(const struct worker_config *config, struct job *job,

@@ -29,6 +29,11 @@ struct symbolizer {
 };
 
 /*
+ * Tells the log who it will be, by what is there now, so that nobody has to wait for the first
+ * profile to know.
+ */
+void symbolizer_expect(struct symbolizer *symbolizer, struct log *log);
+/*
  * A worker for the job, from the unit or as a fork, and which. Its descriptors are kept open in
  * it. 0; -errno and a sentence.
  */

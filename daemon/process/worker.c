@@ -123,7 +123,7 @@ void worker_end_deinit(struct worker_end *end)
 
 /* use */
 
-int worker_pid_fd(const struct worker *worker)
+int worker_fd(const struct worker *worker)
 {
 	return worker->connection_fd >= 0 ? worker->connection_fd : worker->pid_fd;
 }

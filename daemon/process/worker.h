@@ -108,7 +108,7 @@ void worker_end_deinit(struct worker_end *end); /* accepts a null-initialised on
  * Readable when worker_finish() is to be called: once the worker has ended, with a connection also
  * before. Of worker. An event loop must not reap it itself.
  */
-int worker_pid_fd(const struct worker *worker);
+int worker_fd(const struct worker *worker);
 pid_t worker_pid(const struct worker *worker); /* 0: it is not our child */
 /* Ends it, soon; why is WORKER_DEADLINE or WORKER_STOPPED. One that just ended by itself stays so.
  */

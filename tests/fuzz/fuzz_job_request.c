@@ -3,7 +3,7 @@
  * What may come over the connection of a worker's unit, on either side: a request to the worker,
  * with what it is to do behind it, or an answer to the daemon. The first byte says how many
  * descriptors came along; what was taken is text that ends, numbers that can be, and written again
- * the same bytes.
+ * the same bytes. A request is also read with this version in it, whichever it had.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -40,12 +40,38 @@ static void read_job(const void *bytes, size_t n_bytes, size_t n_fds)
 	must(again.n_fds == n_fds && memcmp(again.bytes, bytes, sizeof(again.bytes)) == 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
+static void read_request(const uint8_t *bytes, size_t n_bytes, size_t n_fds)
 {
 	struct worker_request request;
-	struct worker_answer answer;
 	struct problem problem = { "" };
 	const void *job;
+
+	if (worker_request_read(bytes, n_bytes, n_fds, &request, &job, &problem) == 0) {
+		must(n_fds > 0 && request.n_job_bytes == n_bytes - sizeof(request));
+		read_job(job, request.n_job_bytes, n_fds - 1);
+	} else {
+		must(problem.text[0]);
+	}
+}
+
+static void read_request_of_this_version(const uint8_t *bytes, size_t n_bytes, size_t n_fds)
+{
+	uint8_t *copy = malloc(n_bytes);
+	struct worker_request request;
+
+	must(copy);
+	memcpy(copy, bytes, n_bytes);
+	memcpy(&request, copy, sizeof(request));
+	strcpy(request.version, AUTOFDOD_VERSION);
+	memcpy(copy, &request, sizeof(request));
+	read_request(copy, n_bytes, n_fds);
+	free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
+{
+	struct worker_answer answer;
+	struct problem problem = { "" };
 	size_t n_fds;
 
 	if (n_bytes == 0)
@@ -53,12 +79,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 	n_fds = *data++;
 	n_bytes--;
 	read_job(data, n_bytes, n_fds);
-	if (worker_request_read(data, n_bytes, n_fds, &request, &job, &problem) == 0) {
-		must(n_fds > 0 && request.n_job_bytes == n_bytes - sizeof(request));
-		read_job(job, request.n_job_bytes, n_fds - 1);
-	} else {
-		must(problem.text[0]);
-	}
+	read_request(data, n_bytes, n_fds);
+	if (n_bytes >= sizeof(struct worker_request))
+		read_request_of_this_version(data, n_bytes, n_fds);
 	if (worker_answer_read(data, n_bytes, &answer, &problem) == 0)
 		must(strlen(answer.text) < sizeof(answer.text));
 	return 0;

@@ -43,7 +43,7 @@ static struct worker *start(const struct worker_config *config, worker_job job, 
 
 static struct worker_end finish(struct worker *worker)
 {
-	struct pollfd ended = { .fd = worker_pid_fd(worker), .events = POLLIN };
+	struct pollfd ended = { .fd = worker_fd(worker), .events = POLLIN };
 	struct worker_end end;
 	struct problem problem = { 0 };
 
@@ -254,7 +254,7 @@ static void test_worker_hanging_job_ends_by_kill(void **state)
 static void test_worker_kill_after_its_end_changes_nothing(void **state)
 {
 	struct worker *worker = start(&plain, put_nothing, NULL);
-	struct pollfd ended = { .fd = worker_pid_fd(worker), .events = POLLIN };
+	struct pollfd ended = { .fd = worker_fd(worker), .events = POLLIN };
 	struct worker_end end;
 
 	assert_int_equal(poll(&ended, 1, 120000), 1);
@@ -273,7 +273,7 @@ static void test_worker_kill_after_its_crash_changes_nothing(void **state)
 
 	skip_with_sanitizer("the sanitizer turns SIGSEGV into a report");
 	worker = start(&plain, crash, (void *)8);
-	ended.fd = worker_pid_fd(worker);
+	ended.fd = worker_fd(worker);
 	assert_int_equal(poll(&ended, 1, 120000), 1);
 	worker_kill(worker, WORKER_DEADLINE);
 	assert_end(finish(worker), WORKER_CRASHED, "signal 11");

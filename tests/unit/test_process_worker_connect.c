@@ -151,7 +151,7 @@ static struct worker *connect_to(struct fixture *f, const struct worker_config *
 
 static struct worker_end finish(struct worker *worker)
 {
-	struct pollfd ended = { .fd = worker_pid_fd(worker), .events = POLLIN };
+	struct pollfd ended = { .fd = worker_fd(worker), .events = POLLIN };
 	struct worker_end end;
 	struct problem problem = { "" };
 	int r;
@@ -350,7 +350,7 @@ static void test_worker_connect_job_beyond_its_cpu_time_is_told(void **state)
 
 static void wait_until_begun(struct worker *worker)
 {
-	struct pollfd begun = { .fd = worker_pid_fd(worker), .events = POLLIN };
+	struct pollfd begun = { .fd = worker_fd(worker), .events = POLLIN };
 	struct problem problem = { "" };
 	struct worker_end end;
 
@@ -479,7 +479,7 @@ static int ask_as_somebody(void *context)
 	expect(setresuid(54321, 54321, 54321) == 0);
 	r = worker_connect(&plain, f->address.sun_path, "x", 1, &worker, &problem);
 	expect(r == 0);
-	ended.fd = worker_pid_fd(worker);
+	ended.fd = worker_fd(worker);
 	do {
 		expect(poll(&ended, 1, 120000) == 1);
 		r = worker_finish(worker, &end, &problem);
@@ -750,7 +750,7 @@ static void test_worker_serve_second_request_is_the_end(void **state)
 	serve(f, spin, (uid_t)-1);
 	worker = connect_to(f, &plain, "");
 	wait_until_begun(worker);
-	assert_int_equal(send(worker_pid_fd(worker), "again", 5, MSG_NOSIGNAL), 5);
+	assert_int_equal(send(worker_fd(worker), "again", 5, MSG_NOSIGNAL), 5);
 	assert_end(finish(worker), "crashed", "ended without an answer");
 	expect_killed(f);
 }
