@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -139,6 +140,24 @@ static void read_answer(int fd, uint64_t end_ms, char answer[ANSWER_SIZE])
 	answer[n] = '\0';
 }
 
+/*
+ * Others than root need a message bus for systemctl, which small systems do not have. A unit that
+ * is neither inactive nor failed has a link here, for journald (systemd 252, src/core/unit.c:
+ * unit_export_invocation_id(), unit_unlink_state_files()).
+ */
+static bool has_invocation(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static void look_into_run(struct unit *ret_unit)
+{
+	ret_unit->is_stopped = has_invocation("/run/systemd/units/invocation:" SOCKET) &&
+			       !has_invocation("/run/systemd/units/invocation:" SERVICE);
+}
+
 void unit_ask(struct unit *ret_unit)
 {
 	char answer[ANSWER_SIZE] = "";
@@ -159,5 +178,8 @@ void unit_ask(struct unit *ret_unit)
 		close(fds[1]);
 	}
 	close(fds[0]);
-	unit_parse(answer, ret_unit);
+	if (answer[0])
+		unit_parse(answer, ret_unit);
+	else
+		look_into_run(ret_unit);
 }

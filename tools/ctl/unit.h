@@ -22,5 +22,8 @@ struct unit {
  */
 void unit_parse(const char *text, struct unit *ret_unit);
 
-/* Runs systemctl, if systemd runs, for 10 s at most. What cannot be learnt is false. */
+/*
+ * Runs systemctl, if systemd runs, for 10 s at most; where that says nothing, looks for what the
+ * manager leaves in /run. What cannot be learnt is false.
+ */
 void unit_ask(struct unit *ret_unit);
