@@ -150,14 +150,14 @@ static void end_worker(struct monitors *monitors)
 	monitors->worker = NULL;
 }
 
-/* Nobody looks: samples are not counted twice, and the names are forgotten. */
+/*
+ * Nobody looks: samples are not counted twice, and the names are forgotten. A worker goes on to its
+ * end: who calls and hangs up, again and again, does not start one each time.
+ */
 static void stop_looking(struct daemon *d)
 {
-	struct monitors *monitors = monitors_of(d);
-
 	d->intake.hot = NULL;
-	end_worker(monitors);
-	hot_deinit(&monitors->hot);
+	hot_deinit(&monitors_of(d)->hot);
 }
 
 static void fail_all(struct daemon *d, const char *error, const char *reason)
@@ -233,7 +233,7 @@ static int on_worker(sd_event_source *source, int fd, uint32_t events, void *use
 		problem = end.reason;
 		r = -EIO;
 	}
-	if (r == 0)
+	if (r == 0 && monitors->n)
 		r = hot_init(&monitors->hot, &end.result, &problem);
 	worker_end_deinit(&end);
 	end_worker(monitors);
@@ -312,8 +312,10 @@ static void start_looking(struct daemon *d)
 		return;
 	}
 	r = start_worker(d, &problem);
-	if (r < 0)
-		fail_all(d, CONTROL_ERROR_FAILED, problem.text[0] ? problem.text : strerror(-r));
+	if (r == 0)
+		return;
+	end_worker(monitors_of(d));
+	fail_all(d, CONTROL_ERROR_FAILED, problem.text[0] ? problem.text : strerror(-r));
 }
 
 /* calls */
@@ -368,5 +370,6 @@ void monitors_deinit(struct daemon *d)
 	while (monitors->n)
 		(void)take_out(monitors, monitors->n - 1);
 	stop_looking(d);
+	end_worker(monitors);
 	monitors->timer = sd_event_source_disable_unref(monitors->timer);
 }
