@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,9 @@
 
 /* FileDescriptorName= of autofdod.socket */
 #define SOCKET_NAME "varlink"
+
+/* Whoever comes again at once is not waited for: /proc/sys/net/core/somaxconn, by default */
+#define TURNED_AWAY_MAX 4096
 
 /* the group */
 
@@ -119,4 +123,18 @@ void commands_socket_deinit(struct commands_socket *socket)
 	if (socket->path[0])
 		(void)unlink(socket->path);
 	*socket = (struct commands_socket){ .fd = -1 };
+}
+
+void commands_socket_turn_away(int fd)
+{
+	struct pollfd wait = { .fd = fd < 0 ? managers_socket() : fd, .events = POLLIN };
+
+	/* it may block: who listens with us has chosen that */
+	for (unsigned int i = 0; i < TURNED_AWAY_MAX && poll(&wait, 1, 0) > 0; i++) {
+		int client = accept4(wait.fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (client < 0)
+			return;
+		close(client);
+	}
 }

@@ -26,5 +26,12 @@ void commands_socket_open(const struct daemon_options *options, struct log *log,
 /* Closes what is left of it, and removes the file if it may. Accepts an empty one. */
 void commands_socket_deinit(struct commands_socket *socket);
 
+/*
+ * Who waits for an answer goes away without one. For an end that a start would not cure: of a
+ * connection that nobody takes the service manager makes another start, at once and for ever.
+ * -1: the service manager's socket is looked for.
+ */
+void commands_socket_turn_away(int fd);
+
 /* False: there is no such group, which is told, or none is wanted. */
 bool commands_find_group(const struct daemon_options *options, struct log *log, gid_t *ret_group);

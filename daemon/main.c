@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/problem.h"
 #include "check.h"
+#include "commands_socket.h"
 #include "conf/load.h"
 #include "conf/show.h"
 #include "log.h"
@@ -253,6 +254,8 @@ static int load_and_act(int argc, char *const *argv, enum options_action action)
 		complain(problem.text[0] ? problem.text : strerror(-r), "");
 		status = problem.text[0] ? SERVICE_USAGE : SERVICE_FAILED;
 	}
+	if (r != 0 && action == OPTIONS_RUN && service_is_final(status))
+		commands_socket_turn_away(-1);
 	conf_report_deinit(&report);
 	return status;
 }
@@ -282,6 +285,7 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (options_parse(argc, argv, &options, &action, &problem) != 0) {
 		complain(problem.text, "; see autofdod --help");
+		commands_socket_turn_away(-1);
 		return SERVICE_USAGE;
 	}
 	if (action == OPTIONS_HELP || action == OPTIONS_VERSION)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include "commands_socket.h"
 #include "daemon.h"
@@ -66,16 +67,28 @@ static int run_with(const struct daemon_options *options, const struct options_o
 	return run_on(options, origin, socket, log, host);
 }
 
+bool service_is_final(int status)
+{
+	return status == SERVICE_USAGE || status == SERVICE_UNAVAILABLE ||
+	       status == SERVICE_NO_PERMISSION || status == SERVICE_BAD_CONFIG;
+}
+
 int service_run(const struct daemon_options *options, const struct options_origin *origin,
 		struct log *log)
 {
 	struct commands_socket socket;
+	cleanup(close_cleanup) int waiting = -1;
 	int status;
 
 	log_event(log, LOG_STARTED, LOG_TEXT("version", AUTOFDOD_VERSION));
 	/* with the rights that the host gives up */
 	commands_socket_open(options, log, &socket);
+	/* the socket becomes the control server's, which may be gone before us */
+	if (socket.fd >= 0)
+		waiting = fcntl(socket.fd, F_DUPFD_CLOEXEC, 0);
 	status = run_with(options, origin, &socket, log);
+	if (waiting >= 0 && service_is_final(status))
+		commands_socket_turn_away(waiting);
 	commands_socket_deinit(&socket);
 	return status;
 }

@@ -6,6 +6,7 @@
  * rights up, samples until it is told to stop, publishes.
  */
 
+#include <stdbool.h>
 #include "base/macros.h"
 
 struct daemon_options;
@@ -22,6 +23,9 @@ enum {
 	SERVICE_NO_PERMISSION = 77, /* others may; the message says what is missing */
 	SERVICE_BAD_CONFIG = 78,
 };
+
+/* The service manager is not to try again: RestartPreventExitStatus= in autofdod.service. */
+bool service_is_final(int status);
 
 /* Runs in the foreground until SIGTERM or SIGINT. Returns one of the above. */
 must_check int service_run(const struct daemon_options *options,
