@@ -11,7 +11,9 @@
 
 #define BOOT_ID "04c998d7-22e3-4151-93e6-b64db1acb3dd"
 
-static struct utsname uts = { .release = "6.12.0-test", .machine = "x86_64" };
+static struct utsname uts = { .release = "6.12.0-test",
+			      .version = "#1 SMP Thu Nov 20 16:30:32 UTC 2025",
+			      .machine = "x86_64" };
 
 static void put_kernel(const struct root *root)
 {
@@ -105,6 +107,7 @@ static void test_identity_of_a_kernel_is_read(void **state)
 	assert_string_equal(id.machine, "x86_64");
 	assert_string_equal(id.boot_id, BOOT_ID);
 	assert_int_equal(id.n_livepatches, 0);
+	assert_int_equal(id.built_s, 1763596800); /* that day */
 }
 
 static void test_identity_loaded_livepatches_are_counted(void **state)
