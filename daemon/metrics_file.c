@@ -2,6 +2,7 @@
 #include "metrics_file.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 #include "clock.h"
@@ -41,17 +42,15 @@ static void drop_writer(struct metrics_file *file)
 	buf_deinit(&file->text);
 }
 
-static int on_writer(sd_event_source *source, int fd, uint32_t events, void *userdata)
+/* What came of the writer, if it has ended. */
+static void finish_writer(struct daemon *d)
 {
-	struct daemon *d = userdata;
 	struct worker_end end = { 0 };
 	struct problem problem = { "" };
 	int r = worker_finish(d->metrics_file.writer, &end, &problem);
 
-	(void)source, (void)fd, (void)events;
-	d->pass_name = "metrics";
 	if (r == WORKER_E_RUNNING)
-		return 0;
+		return;
 	/* the budget is to know what that costs */
 	d->publication.worker_cpu_ns += end.cpu_ns;
 	if (r < 0)
@@ -60,7 +59,33 @@ static int on_writer(sd_event_source *source, int fd, uint32_t events, void *use
 		fail(d, end.outcome == WORKER_FAILED ? end.code : 0, &end.reason);
 	worker_end_deinit(&end);
 	drop_writer(&d->metrics_file);
+}
+
+static int on_writer(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)source, (void)fd, (void)events;
+	d->pass_name = "metrics";
+	finish_writer(d);
 	return 0;
+}
+
+/*
+ * Who waits for a disk that hangs cannot even be killed, so nobody waits for him without an end.
+ * False: he is still there.
+ */
+static bool wait_for_writer(struct daemon *d, int timeout_ms)
+{
+	struct metrics_file *file = &d->metrics_file;
+	struct pollfd ended;
+
+	if (!file->writer)
+		return true;
+	ended = (struct pollfd){ .fd = worker_fd(file->writer), .events = POLLIN };
+	if (poll(&ended, 1, timeout_ms) == 1)
+		finish_writer(d);
+	return !file->writer;
 }
 
 static int start_writer(struct daemon *d, struct problem *problem)
@@ -69,7 +94,8 @@ static int start_writer(struct daemon *d, struct problem *problem)
 	struct worker_config config = { .is_own_work = true, .result_bytes = RESULT_BYTES_MAX };
 	int r = worker_start(&config, write_text, file, &file->writer, problem);
 
-	if (r < 0)
+	/* a loop that has ended takes no more sources */
+	if (r < 0 || d->is_ended)
 		return r;
 	r = sd_event_add_io(d->event, &file->writer_source, worker_fd(file->writer), EPOLLIN,
 			    on_writer, d);
@@ -78,6 +104,15 @@ static int start_writer(struct daemon *d, struct problem *problem)
 
 /* use */
 
+static void fail_late(struct daemon *d)
+{
+	struct problem problem = { "" };
+
+	problem_set(&problem, 0, "it waits for the disk");
+	fail(d, 0, &problem);
+	worker_kill(d->metrics_file.writer, WORKER_DEADLINE);
+}
+
 static void renew(struct daemon *d)
 {
 	struct metrics_file *file = &d->metrics_file;
@@ -85,9 +120,7 @@ static void renew(struct daemon *d)
 	int r;
 
 	if (file->writer) {
-		problem_set(&problem, 0, "the disk has not taken the one before yet");
-		fail(d, 0, &problem);
-		worker_kill(file->writer, WORKER_DEADLINE);
+		fail_late(d);
 		return;
 	}
 	strcpy(file->path, d->options->metrics_file);
@@ -111,13 +144,18 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 	return 0;
 }
 
+/* Some milliseconds, if the disk does what it should. */
+#define WAIT_MS 1000
+
 void metrics_file_follow(struct daemon *d)
 {
 	struct metrics_file *file = &d->metrics_file;
 
 	if (file->path[0] && strcmp(file->path, d->options->metrics_file) != 0) {
-		drop_writer(file);
-		(void)unlink(file->path);
+		if (wait_for_writer(d, WAIT_MS))
+			(void)unlink(file->path);
+		else
+			worker_kill(file->writer, WORKER_STOPPED);
 		file->path[0] = '\0';
 	}
 	if (d->options->metrics_file[0])
@@ -128,20 +166,12 @@ void metrics_file_follow(struct daemon *d)
 
 void metrics_file_end(struct daemon *d)
 {
-	struct metrics_file *file = &d->metrics_file;
-	struct problem problem = { "" };
-	int r;
-
 	if (!d->options->metrics_file[0])
 		return;
-	drop_writer(file);
-	strcpy(file->path, d->options->metrics_file);
-	r = metrics_text(d, &file->text);
-	if (r == 0)
-		r = replace_file(file->path, &file->text, REPLACE_READABLE, &problem);
-	if (r < 0)
-		fail(d, r, &problem);
-	buf_deinit(&file->text);
+	if (wait_for_writer(d, WAIT_MS))
+		renew(d);
+	if (!wait_for_writer(d, WAIT_MS))
+		fail_late(d);
 }
 
 /* lifecycle */
@@ -163,6 +193,8 @@ int metrics_file_init(struct daemon *d)
 
 void metrics_file_deinit(struct daemon *d)
 {
-	drop_writer(&d->metrics_file);
+	/* one that waits for a disk is left to whoever reaps orphans: the process ends */
+	if (wait_for_writer(d, 0))
+		drop_writer(&d->metrics_file);
 	sd_event_source_unref(d->metrics_file.timer);
 }

@@ -7,7 +7,8 @@
  * watches sees by autofdod_last_cycle_timestamp_seconds how old it is.
  *
  * It is written by a child: the directory belongs to somebody else, and may lie on a disk that
- * hangs. One that has not ended when the next is due is killed, and the next one waits for it.
+ * hangs. One that has not ended when the next is due is killed; as long as it does not end, because
+ * it cannot before the disk answers, there is no next one.
  */
 
 #include <limits.h>
@@ -39,8 +40,8 @@ void metrics_file_deinit(struct daemon *daemon);
 
 /*
  * The options are new, or others: begins to write, or ends to. A file that is not wanted any more
- * is removed, as nobody would see that it is old.
+ * is removed, as nobody would see that it is old; not where the disk hangs.
  */
 void metrics_file_follow(struct daemon *daemon);
-/* For the last time, at once: the loop has ended. */
+/* For the last time: the loop has ended. Takes milliseconds, two seconds where the disk hangs. */
 void metrics_file_end(struct daemon *daemon);
