@@ -135,7 +135,7 @@ static int encode_manifest(struct daemon *d, const struct edition *edition,
 		.effective_samples = effective_samples(&p->sums),
 		.facts = &edition->facts,
 		.limits = &d->options->limits,
-		.previous = p->previous[0] ? p->previous : NULL,
+		.previous = edition->profile && p->previous[0] ? p->previous : NULL,
 		.files = files,
 		.n_files = n_files,
 	};

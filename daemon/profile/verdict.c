@@ -79,7 +79,7 @@ static bool is_stale(const struct verdict_input *input, const struct verdict_lim
 			    days(input->age_ns), days(limits->max_age_ns));
 	else if (input->overlap != SHARE_UNKNOWN && input->overlap < limits->min_overlap)
 		*r = result(VERDICT_STALE,
-			    "%.1f%% in common with the profile before it, limit %.1f%%: the load "
+			    "%.3g%% in common with the profile before it, limit %.3g%%: the load "
 			    "has changed",
 			    100 * input->overlap, 100 * limits->min_overlap);
 	else

@@ -28,6 +28,8 @@ static const char usage[] =
 	"      --require-manifest        do not judge a profile without one\n"
 	"      --build-id=ID             it must be of the kernel of this build id\n"
 	"      --vmlinux=FILE            it must be of this kernel (an ELF file)\n"
+	"      --previous=FILE           the profile that it is compared with, instead of\n"
+	"                                the one that the daemon published before it\n"
 	"      --json                    the same as JSON\n"
 	"  -h, --help                    this text\n"
 	"\n"
@@ -40,7 +42,7 @@ static const char usage[] =
 	"Stale, 6, with\n"
 	"      --max-kernel-age=TIME     a kernel built longer ago (0s: do not ask)\n"
 	"      --max-age=TIME            its counting ended longer ago (0s: do not ask)\n"
-	"      --min-overlap=SHARE       less in common with the profile before it (0%)\n"
+	"      --min-overlap=SHARE       less in common with the previous one (0%)\n"
 	"What is not known is not judged.\n"
 	"\n"
 	"Exit status: 0 fit; 1 it cannot be read; 2 wrong usage; 5 thin; 6 stale;\n"
@@ -52,6 +54,7 @@ enum {
 	OPTION_REQUIRE_MANIFEST,
 	OPTION_BUILD_ID,
 	OPTION_VMLINUX,
+	OPTION_PREVIOUS,
 	OPTION_JSON,
 	OPTION_LIMIT, /* and as many as there are limits */
 };
@@ -91,6 +94,7 @@ static const struct option options[] = {
 	{ "require-manifest", no_argument, NULL, OPTION_REQUIRE_MANIFEST },
 	{ "build-id", required_argument, NULL, OPTION_BUILD_ID },
 	{ "vmlinux", required_argument, NULL, OPTION_VMLINUX },
+	{ "previous", required_argument, NULL, OPTION_PREVIOUS },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -129,6 +133,9 @@ static int parse_option(int code, struct verify_arguments *a)
 		return -1;
 	case OPTION_VMLINUX:
 		a->vmlinux = optarg;
+		return -1;
+	case OPTION_PREVIOUS:
+		a->previous = optarg;
 		return -1;
 	case OPTION_JSON:
 		a->is_json = true;

@@ -16,6 +16,7 @@
 #include "publish/manifest_read.h"
 
 struct verify_arguments {
+	const char *previous; /* a profile to compare with; NULL: as the manifest says */
 	const char *path;     /* a profile or a manifest */
 	const char *manifest; /* NULL: beside the profile, if there is one */
 	bool needs_manifest;  /* without one it is a mismatch */

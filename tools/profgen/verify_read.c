@@ -19,6 +19,7 @@
 #include "kernel/elf_facts.h"
 #include "load.h"
 #include "output.h"
+#include "profile/overlap.h"
 #include "profile/show.h"
 #include "profile/tree.h"
 
@@ -235,8 +236,26 @@ static void take_manifest(struct verification *v, uint64_t now_usec)
 	v->input.age_ns = age_ns(now_usec, m->end_usec);
 }
 
-static int take_profile(struct verification *v, const struct content *content,
-			struct problem *problem)
+static int compare(const char *path, const struct profile *profile, struct names *names,
+		   double *overlap, struct problem *problem)
+{
+	cleanup(profile_cleanup) struct profile *previous = NULL;
+	struct overlap o;
+	int r = load_profile(path, names, &previous, problem);
+
+	if (r < 0)
+		return r;
+	r = overlap_compute(previous, profile, &o);
+	if (r < 0)
+		return problem_set(problem, r, "%s: %s", path,
+				   r == -EINVAL ? "one profile has names, the other hashes of names"
+						: strerror(-r));
+	*overlap = o.overlap;
+	return 0;
+}
+
+static int take_profile(const struct verify_arguments *a, struct verification *v,
+			const struct content *content, struct problem *problem)
 {
 	cleanup(names_cleanup) struct names *names = NULL;
 	cleanup(profile_cleanup) struct profile *profile = NULL;
@@ -248,6 +267,8 @@ static int take_profile(struct verification *v, const struct content *content,
 				       problem);
 	if (r == 0)
 		r = show_compute(profile, &figures);
+	if (r == 0 && a->previous)
+		r = compare(a->previous, profile, names, &v->input.overlap, problem);
 	if (r < 0)
 		return r;
 	v->form = profile_form_of(content->data, content->n_bytes);
@@ -300,7 +321,7 @@ int verify_read(const struct verify_arguments *arguments, uint64_t now_usec,
 	if (r == 0 && ret->manifest_path[0])
 		take_manifest(ret, now_usec);
 	if (r == 0 && ret->path[0])
-		r = take_profile(ret, &content, problem);
+		r = take_profile(arguments, ret, &content, problem);
 	if (r == 0)
 		judge(ret, &arguments->limits);
 	free(content.data);
