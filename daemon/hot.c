@@ -63,7 +63,7 @@ int hot_init(struct hot *hot, const struct worker_result *functions, struct prob
 	fresh.starts = copy(starts);
 	fresh.names_at = copy(names_at);
 	fresh.names = copy(names);
-	fresh.counts = calloc(fresh.n, sizeof(*fresh.counts));
+	fresh.counts = calloc(fresh.n + 1, sizeof(*fresh.counts));
 	if (!fresh.starts || !fresh.names_at || !fresh.names || !fresh.counts) {
 		hot_deinit(&fresh);
 		return -ENOMEM;

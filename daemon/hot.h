@@ -59,7 +59,7 @@ size_t hot_top(const struct hot *hot, uint32_t *before, struct hot_function *ret
 struct hot_job {
 	const struct vmlinux_query *vmlinux; /* looked for if there is no kallsyms_fd */
 	const char *base_symbol;	     /* as of struct job */
-	int kallsyms_fd;		     /* /proc/kallsyms; -1: none */
+	int kallsyms_fd;		     /* /proc/kallsyms, which is taken; -1: none */
 	uint64_t window_ip;		     /* of offset 0, for kallsyms */
 };
 

@@ -98,7 +98,8 @@ static int read_kallsyms(int fd, uint64_t window_ip, struct functions_found *fou
 	while (r == 0 && getline(&line, &size, file) >= 0)
 		r = take_line(found, line, window_ip);
 	free(line);
-	/* the process ends: its files do, too */
+	if (file)
+		(void)fclose(file);
 	return r;
 }
 
@@ -185,7 +186,7 @@ static void unite(struct functions_found *found)
 
 static int put(const struct functions_found *found, struct worker_out *out)
 {
-	uint32_t *words = calloc(found->n, sizeof(*words));
+	uint32_t *words = calloc(found->n + 1, sizeof(*words));
 	int r;
 
 	if (!words)

@@ -270,6 +270,75 @@ static void test_daemon_stopping_does_not_sample_again(void **state)
 	assert_false(sampler_is_enabled(f->daemon->sampler));
 }
 
+/* By hand goes before what gate, budget and CPUs that come would have. */
+static void test_daemon_paused_does_not_sample_until_it_is_resumed(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t enabled_ns;
+
+	start(f);
+	sampling_pause(f->daemon, true);
+	assert_false(sampler_is_enabled(f->daemon->sampler));
+	assert_string_equal(sampling_state(f->daemon), "paused");
+	enabled_ns = sampling_enabled_ns(f->daemon, clock_monotonic_ns());
+	wait_ms(20);
+	virtual_cpus_set_online(f->cpus, 1, false);
+	sampling_look(f->daemon);
+	virtual_cpus_set_online(f->cpus, 1, true);
+	sampling_look(f->daemon);
+	assert_false(sampler_is_enabled(f->daemon->sampler));
+	assert_int_equal(sampling_enabled_ns(f->daemon, clock_monotonic_ns()), enabled_ns);
+	assert_true(f->daemon->paused_ns >= 20 * NS_PER_MS);
+	sampling_pause(f->daemon, false);
+	assert_true(sampler_is_enabled(f->daemon->sampler));
+	assert_string_equal(sampling_state(f->daemon), "sampling");
+}
+
+/* The tables are cleared by the chain's own steps, and nothing is owed to anybody. */
+static void test_daemon_reset_begins_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_sums sums;
+
+	start(f);
+	f->daemon->publication.is_owed = true;
+	f->daemon->paused_ns = 7;
+	assert_int_equal(publication_forget(f->daemon), 0);
+	assert_false(f->daemon->publication.is_owed);
+	assert_false(publication_is_idle(&f->daemon->publication));
+	sums = tally_sums(f->daemon->tally, TALLY_LIVE);
+	assert_int_equal(sums.paused_ns, 0);
+	/* what is noted from now on is what came from now on */
+	f->daemon->paused_ns = 9;
+	sampling_read_books(f->daemon);
+	sums = tally_sums(f->daemon->tally, TALLY_LIVE);
+	assert_int_equal(sums.paused_ns, 2);
+}
+
+/* Gate and budget take what the settings say now, without a pause. */
+static void test_daemon_other_limits_hold_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	f->options.gate_open = 0.5;
+	f->options.gate_close = 0.25;
+	f->options.max_overhead = 0.01;
+	daemon_follow_pace_options(f->daemon);
+	assert_true(f->daemon->pace.gate.options.open_utilization == 0.5);
+	assert_true(f->daemon->pace.budget.options.max_overhead == 0.01);
+	/* what cannot be is not taken, and nothing of what came with it */
+	f->options.gate_open = 0.1;
+	f->options.max_overhead = 0.02;
+	daemon_follow_pace_options(f->daemon);
+	assert_true(f->daemon->pace.gate.options.open_utilization == 0.5);
+	assert_true(f->daemon->pace.budget.options.max_overhead == 0.01);
+	f->options.gate_open = 0.5;
+	f->options.max_overhead = 0;
+	daemon_follow_pace_options(f->daemon);
+	assert_true(f->daemon->pace.budget.options.max_overhead == 0.01);
+}
+
 int main(void)
 {
 #define DAEMON_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -281,6 +350,9 @@ int main(void)
 		DAEMON_TEST(test_daemon_online_unreadable_at_the_start_is_told),
 		DAEMON_TEST(test_daemon_interval_notes_what_was_not_sampled),
 		DAEMON_TEST(test_daemon_stopping_does_not_sample_again),
+		DAEMON_TEST(test_daemon_paused_does_not_sample_until_it_is_resumed),
+		DAEMON_TEST(test_daemon_reset_begins_anew),
+		DAEMON_TEST(test_daemon_other_limits_hold_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
