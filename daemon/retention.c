@@ -2,6 +2,7 @@
 #include "retention.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include "clock.h"
 #include "daemon.h"
@@ -136,6 +137,8 @@ void retention_start(struct daemon *d)
 
 /* lifecycle */
 
+#define STOP_MS 1000
+
 void retention_init(struct daemon *d)
 {
 	struct problem problem = { "" };
@@ -150,5 +153,15 @@ void retention_init(struct daemon *d)
 
 void retention_deinit(struct daemon *d)
 {
+	struct worker *writer = d->retention.writer;
+
+	if (writer) {
+		struct pollfd ended = { .fd = worker_fd(writer), .events = POLLIN };
+
+		worker_kill(writer, WORKER_STOPPED);
+		/* who waits for a disk that hangs cannot be killed, and the process ends anyway */
+		if (poll(&ended, 1, STOP_MS) != 1)
+			return;
+	}
 	drop_writer(&d->retention);
 }
