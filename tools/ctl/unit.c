@@ -6,12 +6,14 @@
  */
 #include "unit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -140,22 +142,44 @@ static void read_answer(int fd, uint64_t end_ms, char answer[ANSWER_SIZE])
 	answer[n] = '\0';
 }
 
+/* Of the daemon, whoever has started it. */
+static bool is_process(const char *pid)
+{
+	char path[32], comm[sizeof("autofdod\n") + 1] = "";
+	cleanup(close_cleanup) int fd = -1;
+
+	if (pid[0] < '1' || pid[0] > '9' || strlen(pid) > 10)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, comm, sizeof(comm) - 1) > 0 && strcmp(comm, "autofdod\n") == 0;
+}
+
+static bool is_there_a_process(void)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	bool is_there = !proc; /* nobody knows */
+
+	while (!is_there && (entry = readdir(proc))) /* NOLINT(concurrency-mt-unsafe) */
+		is_there = is_process(entry->d_name);
+	if (proc)
+		closedir(proc);
+	return is_there;
+}
+
 /*
- * Others than root need a message bus for systemctl, which small systems do not have. A unit that
- * is neither inactive nor failed has a link here, for journald (systemd 252, src/core/unit.c:
- * unit_export_invocation_id(), unit_unlink_state_files()).
+ * Others than root need a message bus for systemctl, which small systems do not have. A service
+ * that is neither inactive nor failed has a link here, for journald (systemd 252, src/core/unit.c:
+ * unit_export_invocation_id(), unit_unlink_state_files()); one that was started by hand has none.
  */
-static bool has_invocation(const char *path)
+static void look_around(struct unit *ret_unit)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0;
-}
-
-static void look_into_run(struct unit *ret_unit)
-{
-	ret_unit->is_stopped = has_invocation("/run/systemd/units/invocation:" SOCKET) &&
-			       !has_invocation("/run/systemd/units/invocation:" SERVICE);
+	ret_unit->is_stopped = stat("/run/systemd/units", &st) == 0 &&
+			       lstat("/run/systemd/units/invocation:" SERVICE, &st) < 0 &&
+			       errno == ENOENT && !is_there_a_process();
 }
 
 void unit_ask(struct unit *ret_unit)
@@ -181,5 +205,5 @@ void unit_ask(struct unit *ret_unit)
 	if (answer[0])
 		unit_parse(answer, ret_unit);
 	else
-		look_into_run(ret_unit);
+		look_around(ret_unit);
 }

@@ -24,6 +24,6 @@ void unit_parse(const char *text, struct unit *ret_unit);
 
 /*
  * Runs systemctl, if systemd runs, for 10 s at most; where that says nothing, looks for what the
- * manager leaves in /run. What cannot be learnt is false.
+ * manager leaves in /run and for a process of the daemon. What cannot be learnt is false.
  */
 void unit_ask(struct unit *ret_unit);
