@@ -21,6 +21,8 @@
 #include "service/clock.h"
 #include "service/host.h"
 #include "service/log.h"
+#include "service/metrics.h"
+#include "service/metrics_view.h"
 #include "service/options.h"
 #include "service/service.h"
 
@@ -339,6 +341,119 @@ static void test_daemon_other_limits_hold_at_once(void **state)
 	assert_true(f->daemon->pace.budget.options.max_overhead == 0.01);
 }
 
+/* Runs each CPU to a stack: two branches within the text, or none at all. */
+static void put(struct fixture *f, unsigned int cpu, bool is_empty)
+{
+	static const struct branch_entry entries[] = {
+		{ .from_ip = TEXT_IP + 0x200, .to_ip = TEXT_IP + 0x300 },
+		{ .from_ip = TEXT_IP + 0x180, .to_ip = TEXT_IP + 0x1f0 },
+	};
+	const struct virtual_stack stack = { .ip = TEXT_IP + 0x300,
+					     .n_branches = UINT64_MAX,
+					     .entries = entries,
+					     .n_entries = is_empty ? 0 : array_size(entries),
+					     .misc = PERF_RECORD_MISC_KERNEL };
+
+	assert_int_equal(virtual_cpus_put(f->cpus, cpu, &stack), VIRTUAL_WRITTEN);
+}
+
+static struct metrics_view view(struct fixture *f)
+{
+	struct metrics_view v;
+
+	sampling_sweep(f->daemon);
+	sampling_read_books(f->daemon);
+	metrics_view(f->daemon, &v);
+	assert_true(v.taken == v.used + v.rejected[SAMPLER_REJECTED_EMPTY - 1] +
+				       v.lost[METRICS_LOST_RING] + v.lost[METRICS_LOST_HARDWARE]);
+	return v;
+}
+
+/* No counter is less than before, and none is unknown that was known. */
+static void expect_growth(const struct metrics_view *before, const struct metrics_view *now)
+{
+	size_t n;
+	const struct metric *table = metrics_table(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		const double *x = (const double *)((const char *)before + table[i].offset);
+		const double *y = (const double *)((const char *)now + table[i].offset);
+
+		for (size_t k = 0; table[i].is_counter && k < table[i].n_values; k++)
+			if (isnan(x[k]) != isnan(y[k]) || y[k] < x[k])
+				fail_msg("%s goes from %g to %g", table[i].name, x[k], y[k]);
+	}
+}
+
+static void test_daemon_metrics_are_of_all_samples(void **state)
+{
+	struct fixture *f = *state;
+	struct metrics_view v;
+
+	start(f);
+	v = view(f);
+	assert_true(v.taken == 0 && v.is_balanced == 1 && v.cpus_online == N_CPUS);
+	assert_true(v.cpus[SAMPLER_SAMPLING] == N_CPUS);
+	assert_true(v.states[METRICS_SAMPLING] == 1 && v.states[METRICS_OTHER_STATE] == 0);
+	assert_true(v.gate_is_open == 1 && v.duty == 1 && v.overhead_max == 0.001);
+	assert_true(v.overhead >= 0 && v.ring_bytes > 0 && v.resident_bytes > 0);
+	/* nothing was published, nobody can call */
+	assert_true(isnan(v.density) && isnan(v.published_at) && isnan(v.clients));
+	for (int i = 0; i < 5; i++)
+		put(f, 0, false);
+	put(f, 1, true);
+	put(f, 1, true);
+	virtual_cpus_lose(f->cpus, 0, 3);
+	assert_true(virtual_cpus_lose_in_hardware(f->cpus, 1, 4, now_ns(NULL)));
+	v = view(f);
+	assert_true(v.taken == 14 && v.used == 5 && v.unpublished == 5);
+	assert_true(v.rejected[SAMPLER_REJECTED_EMPTY - 1] == 2);
+	assert_true(v.lost[METRICS_LOST_RING] == 3 && v.lost[METRICS_LOST_HARDWARE] == 4);
+	assert_true(v.fill[METRICS_EDGES] > 0 && v.fill[METRICS_RANGES] > 0);
+	sampling_pause(f->daemon, true);
+	v = view(f);
+	assert_true(v.states[METRICS_PAUSED] == 1 && v.states[METRICS_SAMPLING] == 0);
+	assert_true(v.cpus[SAMPLER_DISABLED] == N_CPUS);
+}
+
+/* CPUs that go take nothing with them, pausing and forgetting neither. */
+static void test_daemon_metrics_never_go_back(void **state)
+{
+	struct fixture *f = *state;
+	struct metrics_view before, now;
+
+	start(f);
+	before = view(f);
+	for (int round = 0; round < 12; round++) {
+		unsigned int cpu = (unsigned int)round % N_CPUS;
+
+		put(f, cpu, round % 3 == 0);
+		virtual_cpus_lose(f->cpus, cpu, 2);
+		(void)virtual_cpus_lose_in_hardware(f->cpus, cpu, 1, now_ns(NULL));
+		/* the last of it is in the ring, and the books are of before */
+		metrics_view(f->daemon, &now);
+		expect_growth(&before, &now);
+		before = now;
+		virtual_cpus_set_online(f->cpus, cpu, false);
+		sampling_look(f->daemon);
+		metrics_view(f->daemon, &now);
+		expect_growth(&before, &now);
+		before = now;
+		virtual_cpus_set_online(f->cpus, cpu, true);
+		sampling_look(f->daemon);
+		sampling_pause(f->daemon, true);
+		sampling_pause(f->daemon, false);
+		now = view(f);
+		expect_growth(&before, &now);
+		before = now;
+	}
+	assert_true(now.taken == 12 + 24 + 12);
+	publication_forget(f->daemon);
+	now = view(f);
+	expect_growth(&before, &now);
+	assert_true(now.forgotten == 8 && now.unpublished == 0);
+}
+
 int main(void)
 {
 #define DAEMON_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -353,6 +468,8 @@ int main(void)
 		DAEMON_TEST(test_daemon_paused_does_not_sample_until_it_is_resumed),
 		DAEMON_TEST(test_daemon_reset_begins_anew),
 		DAEMON_TEST(test_daemon_other_limits_hold_at_once),
+		DAEMON_TEST(test_daemon_metrics_are_of_all_samples),
+		DAEMON_TEST(test_daemon_metrics_never_go_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
