@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "clock.h"
 #include "daemon.h"
 #include "edition.h"
@@ -190,13 +191,22 @@ static void fail_worker(struct daemon *d, const struct problem *problem)
 	go_on(d, PUBLICATION_WORKING);
 }
 
-/* One that is not our child says itself what it took: it had one CPU at the most. */
-static void bound_cpu(struct publication *p)
+/*
+ * One that is not our child says itself what it took: it had one CPU at the most, and no more
+ * memory than the machine has.
+ */
+static void bound_claims(struct publication *p)
 {
 	uint64_t wall_ns = clock_monotonic_ns() - p->worker_began_ns;
+	uint64_t machine_bytes =
+		(uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 
-	if (worker_pid(p->worker) == 0 && p->end.cpu_ns > wall_ns)
+	if (worker_pid(p->worker) != 0)
+		return;
+	if (p->end.cpu_ns > wall_ns)
 		p->end.cpu_ns = wall_ns;
+	if (p->end.rss_bytes_max > machine_bytes)
+		p->end.rss_bytes_max = machine_bytes;
 }
 
 static void on_worker_ended(struct daemon *d)
@@ -207,7 +217,7 @@ static void on_worker_ended(struct daemon *d)
 
 	if (r == WORKER_E_RUNNING)
 		return;
-	bound_cpu(p);
+	bound_claims(p);
 	p->worker_source = sd_event_source_disable_unref(p->worker_source);
 	p->deadline_source = sd_event_source_disable_unref(p->deadline_source);
 	p->worker_cpu_ns += p->end.cpu_ns;

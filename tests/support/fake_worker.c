@@ -24,8 +24,8 @@ static void say_kind(int fd, uint32_t kind, uint32_t has_result, int32_t code)
 		.kind = kind,
 		.has_result = has_result,
 		.code = code,
-		.cpu_ns = UINT64_MAX,
-		.rss_bytes_max = UINT64_MAX,
+		.cpu_ns = UINT64_MAX / 4, /* who believes it waits with the next one */
+		.rss_bytes_max = UINT64_MAX / 4,
 	};
 
 	say(fd, &answer, sizeof(answer));

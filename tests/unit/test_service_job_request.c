@@ -210,6 +210,18 @@ static void test_job_request_chain_that_is_none_is_refused(void **state)
 	assert_int_equal(read_job(&request, &taken, &problem), -EBADMSG);
 }
 
+static void test_job_request_with_unknown_flag_is_refused(void **state)
+{
+	struct job job = some_job();
+	struct job_request request;
+	struct job_taken taken;
+	struct problem problem = { "" };
+
+	write_job(&job, &request);
+	request.bytes[4] |= 4;
+	assert_int_equal(read_job(&request, &taken, &problem), -EBADMSG);
+}
+
 static void test_job_request_of_another_size_is_refused(void **state)
 {
 	static const uint8_t none[JOB_REQUEST_BYTES];
@@ -248,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_job_request_mangled_is_refused),
 		cmocka_unit_test(test_job_request_share_that_is_none_is_refused),
 		cmocka_unit_test(test_job_request_chain_that_is_none_is_refused),
+		cmocka_unit_test(test_job_request_with_unknown_flag_is_refused),
 		cmocka_unit_test(test_job_request_of_another_size_is_refused),
 	};
 
