@@ -72,7 +72,7 @@ enum log_level {
 	X(FAILED, "failed", ERROR, 20, "what reason errno", "612c3dbe6a4645dcb0865c2c7f1ea825")    \
 	X(RECORDING_ENDED, "recording-ended", NOTICE, 5, "note",                                   \
 	  "ff90563c98bd4b33b72a1333eb8f8ae7")                                                      \
-	X(CONFIG_REJECTED, "config-rejected", ERROR, 5, "errors reason",                           \
+	X(CONFIG_REJECTED, "config-rejected", ERROR, 60, "errors reason",                          \
 	  "968926a9aa364f71bc9d65afa8af69ec")                                                      \
 	X(CONFIG_RELOADED, "config-reloaded", NOTICE, 20, "changed needs-restart",                 \
 	  "0d3ec33dd82a46bf9e7d5ab2b45025a5")                                                      \

@@ -114,6 +114,12 @@ static void tell_errors(struct daemon *d, const struct conf_errors *errors,
 		if (array)
 			json_push(array, json_object_new_string((const char *)line.data), &ok);
 	}
+	if (array && errors->n > n_kept) {
+		char more[40];
+
+		snprintf(more, sizeof(more), "and %zu more errors", errors->n - n_kept);
+		json_push(array, json_object_new_string(more), &ok);
+	}
 	if (ret_errors)
 		*ret_errors = array;
 }

@@ -111,6 +111,8 @@ static void client_free(struct client *client)
 	count_end(&client->control->shared.figures, client->connection.end);
 	connection_deinit(&client->connection);
 	sd_event_source_disable_unref(client->source);
+	/* a child of the owner's may have inherited it: the end is to be seen all the same */
+	(void)shutdown(client->fd, SHUT_RDWR);
 	close(client->fd);
 	free(client);
 }
