@@ -122,8 +122,10 @@ static char *item_of(const char *page, const char *name)
 
 	snprintf(head, sizeof(head), "\n.It Ic %s\n", name);
 	item = strstr(page, head);
-	if (!item)
+	if (!item) {
 		fail_msg("%s has no item", name);
+		return NULL;
+	}
 	end = strstr(item + 1, "\n.It ");
 	return strndup(item, end ? (size_t)(end - item) : strlen(item));
 }
