@@ -43,8 +43,8 @@ static int put_text(char *to, size_t size, const char *text, struct problem *pro
 	if (n >= size)
 		return problem_set(problem, -ENAMETOOLONG,
 				   "worker: '%.80s...' is too long for a request", text);
-	if (n > 0)
-		memcpy(to, text, n);
+	if (text)
+		memcpy(to, text, n + 1);
 	return 0;
 }
 

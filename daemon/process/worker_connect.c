@@ -39,21 +39,21 @@ static bool is_absence(int error)
 /* EAGAIN: too many wait already. */
 static int connect_to(const char *path, int *ret_fd, struct problem *problem)
 {
-	int fd cleanup(close_cleanup) =
-		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address;
-	int r;
+	int r = set_address(path, &address, problem), fd, error;
 
-	if (fd < 0)
-		return problem_set(problem, -errno, "worker: make a socket: %s", strerror(errno));
-	r = set_address(path, &address, problem);
 	if (r < 0)
 		return r;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return problem_set(problem, is_absence(errno) ? WORKER_E_ABSENT : -errno,
-				   "worker: connect to %s: %s", path, strerror(errno));
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return problem_set(problem, -errno, "worker: make a socket: %s", strerror(errno));
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		error = errno;
+		close(fd);
+		return problem_set(problem, is_absence(error) ? WORKER_E_ABSENT : -error,
+				   "worker: connect to %s: %s", path, strerror(error));
+	}
 	*ret_fd = fd;
-	fd = -1;
 	return 0;
 }
 
