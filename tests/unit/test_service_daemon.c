@@ -438,6 +438,7 @@ static void test_daemon_metrics_never_go_back(void **state)
 		sampling_look(f->daemon);
 		metrics_view(f->daemon, &now);
 		expect_growth(&before, &now);
+		assert_true(now.cpus_online == N_CPUS - 1 && now.cpus[SAMPLER_OFFLINE] == 1);
 		before = now;
 		virtual_cpus_set_online(f->cpus, cpu, true);
 		sampling_look(f->daemon);
