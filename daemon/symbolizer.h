@@ -8,7 +8,8 @@
  * The unit is there if its socket is. Once it has been reached nothing else will do: who installed
  * it wants foreign files to be read there and nowhere else. If it fails then, so does the
  * publication, and the next interval tries again. The end has no next interval: then a fork
- * publishes the counts without a profile, for which no foreign file is read.
+ * publishes the counts without a profile, for which no foreign file is read. That is how it ends
+ * with the machine, too: once systemd shuts that down it starts no worker any more.
  */
 
 #include <stdbool.h>
