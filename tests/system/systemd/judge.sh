@@ -123,8 +123,21 @@ judge_rights() {
 		fi
 	done
 	equal "processes" "$n" 2
+	judge_worker
 	has_line "$(< main)/fds" ' 0 -> /proc/kallsyms$'
 	has_line exposure '^-> Overall exposure level for autofdod.service: (0|1\.[0-5])'
+}
+
+judge_worker() {
+	equal "the worker's" "$(right worker CapEff)" 0000000000000000
+	equal "the worker's" "$(right worker CapBnd)" 0000000000000000
+	equal "no new privileges" "$(right worker NoNewPrivs)" 1
+	equal "filtered" "$(right worker Seccomp)" 2
+	[ "$(right worker Uid | cut -f 1)" != "$(right "$(< main)" Uid | cut -f 1)" ] ||
+		fail "the worker is the daemon's user"
+	[ "$(< worker/net)" != "$(< net)" ] || fail "the worker has a network"
+	[ "$(< "$(< main)/net")" != "$(< net)" ] || fail "the daemon has a network"
+	has_line dumped '^/var/lib/autofdod/.*\.afdo$'
 }
 
 judge_journal() {
@@ -144,6 +157,10 @@ judge_restart() {
 judge_kill() {
 	is_continued
 	equal "restarts" "$(< restarts)" 1
+	at_least "at the end" "$(stacks end.json)" $(($(stacks after.json) + 100))
+	equal "process" "$(from end.json .status.pid)" "$(from after.json .status.pid)"
+	has_event journal.json opener-gone
+	is_conserved end.json
 }
 
 judge_hang() {
@@ -183,6 +200,17 @@ judge_reload() {
 	at_least "after" "$(stacks back.json)" "$(stacks before.json)"
 }
 
+# Started by hand, and once more by each client: no loop.
+judge_refused() {
+	equal "exit status" "$(< exit-status)" 78
+	says root 3 'not running: autofdod.service has failed: its settings are wrong'
+	ended member 4
+	at_least "starts by one client" 2 "$(< starts)"
+	equal "state" "$(< state)" failed
+	equal "socket" "$(< socket)" active
+	has_event journal.json sampling-unavailable
+}
+
 judge_upgrade() {
 	ended upgrade 0
 	is_continued
@@ -197,6 +225,9 @@ judge_stop() {
 	has_event journal.json stopped
 	is_balanced manifest.json
 	at_least "counted" "$(from manifest.json .counters.stacks)" "$(stacks before.json)"
+	says root 3 'not running: autofdod.service is stopped'
+	equal "after a look" "$(< still)" inactive
+	says member 3 'not running: autofdod.service is stopped'
 	says status 3 'not running'
 }
 
@@ -218,7 +249,9 @@ judge_books() {
 
 	scenario=books
 	n_delivered=$(jq '[.cpus[].delivered] | add' "$out/unit.json")
-	n_counted=$(find . \( -path ./stop/manifest.json -o -path ./end.json \) -exec jq -s '[.[] |
+	# a unit that has ended, or failed, leaves its counts to what it published last
+	n_counted=$(find . \( -path ./refused/manifest.json -o -path ./stop/manifest.json \
+		-o -path ./end.json \) -exec jq -s '[.[] |
 		if .samples then .counters.stacks + .samples.rejected.total
 		else (.status.counters | .live.stacks + (.total.stacks // 0)) +
 			.status.samples.rejected end] | add' {} +)

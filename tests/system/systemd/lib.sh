@@ -27,13 +27,13 @@ try() {
 
 # wait_for SECONDS COMMAND...: until it succeeds
 wait_for() {
-	local tenths=$(($1 * 10))
+	local seconds=$1
 	shift
 
 	until "$@" > /dev/null 2>&1; do
-		[ "$tenths" -gt 0 ] || { echo "waited in vain: $*"; return 1; }
-		tenths=$((tenths - 1))
-		sleep 0.1
+		[ "$seconds" -gt 0 ] || { echo "waited in vain: $*"; return 1; }
+		seconds=$((seconds - 1))
+		sleep 1
 	done
 }
 
