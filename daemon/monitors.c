@@ -209,7 +209,8 @@ static void begin_all(struct daemon *d)
 			fail_all(d, CONTROL_ERROR_FAILED, "out of memory");
 			return;
 		}
-	d->intake.hot = &monitors->hot;
+	if (monitors->n)
+		d->intake.hot = &monitors->hot;
 	arm(d, clock_monotonic_ns());
 }
 

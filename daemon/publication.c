@@ -609,6 +609,7 @@ uint64_t publication_forget(struct daemon *d)
 	tally_reset(d->tally, clock_realtime_ns() / NS_PER_USEC);
 	d->n_forgotten += n;
 	d->publication.is_owed = false;
+	d->publication.n_total_published = 0;
 	go_on(d, PUBLICATION_CLEARING);
 	return n;
 }

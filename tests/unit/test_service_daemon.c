@@ -12,9 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "collect/virtual_cpus.h"
@@ -304,9 +306,12 @@ static void test_daemon_reset_begins_anew(void **state)
 
 	start(f);
 	f->daemon->publication.is_owed = true;
+	f->daemon->publication.n_total_published = 100;
 	f->daemon->paused_ns = 7;
 	assert_int_equal(publication_forget(f->daemon), 0);
 	assert_false(f->daemon->publication.is_owed);
+	/* of a total that is no more: else it were taken off what is unpublished of the next one */
+	assert_int_equal(f->daemon->publication.n_total_published, 0);
 	assert_false(publication_is_idle(&f->daemon->publication));
 	sums = tally_sums(f->daemon->tally, TALLY_LIVE);
 	assert_int_equal(sums.paused_ns, 0);
@@ -455,6 +460,43 @@ static void test_daemon_metrics_never_go_back(void **state)
 	assert_true(now.forgotten == 8 && now.unpublished == 0);
 }
 
+static int open_kallsyms(void *context, int *ret_fd, struct problem *problem)
+{
+	static const char text[] = "ffffffff81000100 T first\nffffffff81000200 T second\n";
+	int fd = memfd_create("kallsyms", MFD_CLOEXEC);
+
+	(void)context, (void)problem;
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Who looked on has hung up before it was known what functions there are. */
+static void test_daemon_nobody_looks_on_and_nothing_is_counted_for_him(void **state)
+{
+	const struct host_calls with_kallsyms = { .read_online = read_online,
+						  .read_stat = read_stat,
+						  .open_kallsyms = open_kallsyms };
+	struct fixture *f = *state;
+	struct json_object *none = json_object_new_object();
+	struct control_call *call = (struct control_call *)f; /* is not answered */
+	struct monitors *monitors;
+
+	f->host.calls = &with_kallsyms;
+	start(f);
+	monitors = &f->daemon->commands.monitors;
+	assert_int_equal(monitors_init(f->daemon), 0);
+	monitors_call(f->daemon, none, call);
+	assert_non_null(monitors->worker);
+	monitors_gone(f->daemon, call);
+	for (int i = 0; i < 6000 && monitors->worker; i++)
+		assert_true(sd_event_run(f->daemon->event, 10000) >= 0);
+	assert_null(monitors->worker);
+	assert_int_equal(monitors->hot.n, 0);
+	assert_null(f->daemon->intake.hot);
+	json_object_put(none);
+}
+
 int main(void)
 {
 #define DAEMON_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -471,6 +513,7 @@ int main(void)
 		DAEMON_TEST(test_daemon_other_limits_hold_at_once),
 		DAEMON_TEST(test_daemon_metrics_are_of_all_samples),
 		DAEMON_TEST(test_daemon_metrics_never_go_back),
+		DAEMON_TEST(test_daemon_nobody_looks_on_and_nothing_is_counted_for_him),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
