@@ -150,7 +150,7 @@ static bool is_process(const char *pid)
 
 	if (pid[0] < '1' || pid[0] > '9' || strlen(pid) > 10)
 		return false;
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	snprintf(path, sizeof(path), "/proc/%.10s/comm", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd >= 0 && read(fd, comm, sizeof(comm) - 1) > 0 && strcmp(comm, "autofdod\n") == 0;
 }
