@@ -74,6 +74,21 @@ has_event() {
 	n_checked=$((n_checked + 1))
 }
 
+# right PROCESS KEY: of its status
+right() {
+	sed -n "s/^$2:[[:space:]]*//p" "$1/status"
+}
+
+judge_worker() {
+	equal "the worker's" "$(right worker CapEff)" 0000000000000000
+	equal "the worker's" "$(right worker CapBnd)" 0000000000000000
+	equal "no new privileges" "$(right worker NoNewPrivs)" 1
+	equal "filtered" "$(right worker Seccomp)" 2
+	[ "$(right worker Uid | cut -f 1)" != "$(from status.json .status.rights.uid)" ] ||
+		fail "the worker is the daemon's user"
+	[ "$(< worker/net)" != "$(< net)" ] || fail "the worker has a network"
+}
+
 judge_boot() {
 	equal "enabled" "$(sort -u enabled)" enabled
 	has_line status.txt 'Active: active \(running\)'
@@ -82,6 +97,7 @@ judge_boot() {
 	has_line status.out '^State +sampling'
 	is_conserved status.json
 	at_least "samples" "$(from status.json .status.samples.taken)" 100
+	judge_worker
 	ended dump 0
 	has_line dump.out '^/var/lib/autofdod/[0-9a-f]{40}/[0-9TZ]+\.afdo$'
 	ended read 0
@@ -98,11 +114,6 @@ judge_boot() {
 	ended pause 0
 	equal "state" "$(from paused.json .status.state)" paused
 	ended resume 0
-}
-
-# right PROCESS KEY: of its status
-right() {
-	sed -n "s/^$2:[[:space:]]*//p" "$1/status"
 }
 
 judge_rights() {
@@ -123,21 +134,9 @@ judge_rights() {
 		fi
 	done
 	equal "processes" "$n" 2
-	judge_worker
+	[ "$(< "$(< main)/net")" != "$(< net)" ] || fail "the daemon has a network"
 	has_line "$(< main)/fds" ' 0 -> /proc/kallsyms$'
 	has_line exposure '^-> Overall exposure level for autofdod.service: (0|1\.[0-5])'
-}
-
-judge_worker() {
-	equal "the worker's" "$(right worker CapEff)" 0000000000000000
-	equal "the worker's" "$(right worker CapBnd)" 0000000000000000
-	equal "no new privileges" "$(right worker NoNewPrivs)" 1
-	equal "filtered" "$(right worker Seccomp)" 2
-	[ "$(right worker Uid | cut -f 1)" != "$(right "$(< main)" Uid | cut -f 1)" ] ||
-		fail "the worker is the daemon's user"
-	[ "$(< worker/net)" != "$(< net)" ] || fail "the worker has a network"
-	[ "$(< "$(< main)/net")" != "$(< net)" ] || fail "the daemon has a network"
-	has_line dumped '^/var/lib/autofdod/.*\.afdo$'
 }
 
 judge_journal() {

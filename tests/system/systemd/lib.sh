@@ -56,6 +56,21 @@ look() {
 	as member autofdod-ctl status --json > "$1.json"
 }
 
+# describe FOLDER PROCESS: what it may do
+describe() {
+	mkdir -p "$1"
+	cp "/proc/$2/status" "$1"
+	tr '\0' ' ' < "/proc/$2/cmdline" > "$1/cmdline"
+	ls -l "/proc/$2/fd" > "$1/fds"
+	readlink "/proc/$2/ns/net" > "$1/net"
+}
+
+# The worker's process, while there is one.
+worker() {
+	cat /sys/fs/cgroup/system.slice/system-autofdod*symbolize.slice/*.service/cgroup.procs |
+		head -n 1 | grep .
+}
+
 # mark, journal_since_mark: what the journal has got of the units meanwhile
 mark() {
 	sleep 1
