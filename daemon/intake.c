@@ -96,8 +96,7 @@ static uint32_t off_of(const struct intake *intake, uint64_t ip)
 static void show(const struct intake *intake, const struct sampler_sample *sample)
 {
 	const struct record_sample *record = sample->record;
-	uint32_t off_before =
-		record->n_entries ? off_of(intake, record->entries[0].from_ip) : 0;
+	uint32_t off_before = record->n_entries ? off_of(intake, record->entries[0].from_ip) : 0;
 
 	hot_add(intake->hot, off_of(intake, where(sample)), off_before);
 }

@@ -258,9 +258,8 @@ static void help_setting(const struct conf_setting *s, struct buf *text)
 /* Settings by section; those of none come last. */
 void options_help(struct buf *text)
 {
-	static const char *const sections[] = { "Sampling", "Gate",    "Profile",
-						"Store",    "Metrics", "Control",
-						NULL };
+	static const char *const sections[] = { "Sampling", "Gate",    "Profile", "Store",
+						"Metrics",  "Control", NULL };
 	size_t n;
 	const struct conf_setting *settings = options_settings(&n);
 
