@@ -158,10 +158,11 @@ void metrics_file_follow(struct daemon *d)
 			worker_kill(file->writer, WORKER_STOPPED);
 		file->path[0] = '\0';
 	}
-	if (d->options->metrics_file[0])
-		daemon_arm(file->timer, 0);
-	else
+	if (!d->options->metrics_file[0])
 		(void)sd_event_source_set_enabled(file->timer, SD_EVENT_OFF);
+	else if (!file->path[0])
+		daemon_arm(file->timer, 0);
+	/* else its turn comes: a writer that is at work would be late at once */
 }
 
 void metrics_file_end(struct daemon *d)

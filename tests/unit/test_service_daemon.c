@@ -497,6 +497,35 @@ static void test_daemon_nobody_looks_on_and_nothing_is_counted_for_him(void **st
 	json_object_put(none);
 }
 
+static int write_for_long(void *context, struct worker_out *out, struct problem *problem)
+{
+	(void)context, (void)out, (void)problem;
+	wait_ms(60000);
+	return 0;
+}
+
+/* A writer takes his time: reloads that follow each other do not hold that against him. */
+static void test_daemon_reload_does_not_hurry_the_metrics(void **state)
+{
+	const struct worker_config config = { .is_own_work = true, .result_bytes = 4096 };
+	struct fixture *f = *state;
+	struct metrics_file *file;
+	struct problem problem = { "" };
+
+	strcpy(f->options.metrics_file, "/proc/no/such/file");
+	start(f);
+	file = &f->daemon->metrics_file;
+	strcpy(file->path, f->options.metrics_file);
+	assert_int_equal(worker_start(&config, write_for_long, NULL, &file->writer, &problem), 0);
+	metrics_file_follow(f->daemon);
+	/* longer than what the timer may be late */
+	for (uint64_t end_ns = now_ns(NULL) + 2 * NS_PER_S; now_ns(NULL) < end_ns;)
+		assert_true(sd_event_run(f->daemon->event, 100000) >= 0);
+	assert_int_equal(file->n_failed, 0);
+	worker_free(file->writer);
+	file->writer = NULL;
+}
+
 int main(void)
 {
 #define DAEMON_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -514,6 +543,7 @@ int main(void)
 		DAEMON_TEST(test_daemon_metrics_are_of_all_samples),
 		DAEMON_TEST(test_daemon_metrics_never_go_back),
 		DAEMON_TEST(test_daemon_nobody_looks_on_and_nothing_is_counted_for_him),
+		DAEMON_TEST(test_daemon_reload_does_not_hurry_the_metrics),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
