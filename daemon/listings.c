@@ -34,14 +34,22 @@ static bool is_text(const char *text, size_t size)
 	return memchr(text, '\0', size) != NULL;
 }
 
-/* What a worker that has read foreign files says a profile is. */
-static bool is_sound(const struct listing_profile *p)
+/* As the store names its files: what a path is made of leads nowhere else. */
+static bool is_name(const struct listing_profile *p)
+{
+	char name[sizeof(p->stamp) + sizeof(p->extension)];
+
+	snprintf(name, sizeof(name), "%s%s", p->stamp, p->extension);
+	return store_is_build_id(p->folder) && store_is_name(name) &&
+	       strlen(p->stamp) == STORE_STAMP_SIZE - 1;
+}
+
+bool listing_is_sound(const struct listing_profile *p)
 {
 	return is_text(p->folder, sizeof(p->folder)) && is_text(p->stamp, sizeof(p->stamp)) &&
 	       is_text(p->extension, sizeof(p->extension)) &&
 	       is_text(p->release, sizeof(p->release)) && is_text(p->verdict, sizeof(p->verdict)) &&
-	       store_is_build_id(p->folder) && strlen(p->stamp) == STORE_STAMP_SIZE - 1 &&
-	       p->n_bytes <= INT64_MAX;
+	       is_name(p) && p->n_bytes <= INT64_MAX;
 }
 
 /* "20261121T190000Z" is "2026-11-21T19:00:00Z" */
@@ -79,7 +87,7 @@ static struct json_object *reply_of(const struct daemon *d, const struct worker_
 
 	for (size_t i = 0; i < section->n_bytes / sizeof(p); i++) {
 		memcpy(&p, section->bytes + i * sizeof(p), sizeof(p));
-		if (is_sound(&p))
+		if (listing_is_sound(&p))
 			json_push(array, profile_json(d, &p, &ok), &ok);
 	}
 	json_add(root, "profiles", array, &ok);

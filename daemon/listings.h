@@ -58,6 +58,9 @@ struct listing_profile {
 	char verdict[16]; /* empty: the manifest does not say */
 };
 
+/* Whether what a worker that has read foreign files says is there can be there. */
+bool listing_is_sound(const struct listing_profile *profile);
+
 struct listing_job {
 	char directory[PATH_MAX];
 	struct listing listing;

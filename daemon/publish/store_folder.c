@@ -90,6 +90,13 @@ static bool parse_name(const char *name, struct store_listed *ret)
 	return false;
 }
 
+bool store_is_name(const char *name)
+{
+	struct store_listed ignored;
+
+	return parse_name(name, &ignored);
+}
+
 /* what is there */
 
 static int compare_listed(const void *a, const void *b)

@@ -67,3 +67,5 @@ void store_final_name(const char *stamp, enum store_kind kind, char path[STORE_P
 void store_temporary_name(const char *stem, enum store_kind kind, char path[STORE_PATH_SIZE]);
 /* A build id in lower-case hexadecimal digits, whole bytes. */
 bool store_is_build_id(const char *name);
+/* A file of a publication: "20261121T190000Z.afdo". */
+bool store_is_name(const char *name);
