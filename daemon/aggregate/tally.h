@@ -75,8 +75,8 @@ struct tally_offer {
 /*
  * A tally that counts on in what a former process left, any of its descriptors in any order, and
  * has new parts for those that are missing. Fills in the fate of each offer. Tables may be smaller
- * than config says, not larger. 0, also if nothing could be adopted; -EINVAL, -errno as
- * tally_new().
+ * than config says, not larger. What was counted and not noted, because its process was killed, is
+ * added to the sums. 0, also if nothing could be adopted; -EINVAL, -errno as tally_new().
  */
 must_check int tally_adopt(const struct tally_config *config, struct tally_offer *offers,
 			   size_t n_offers, struct tally **ret_tally, struct problem *problem);

@@ -224,6 +224,17 @@ static void settle_all(struct candidates *candidates)
 
 /* checking */
 
+/* The process before took note of what it counted every few seconds: if killed, not of the last. */
+static void catch_up(struct candidate *candidate)
+{
+	uint64_t n = has_role(candidate, ROLE_INTERVAL) ? note_catch_up(candidate->counters) : 0;
+
+	if (n && !candidate->offer->problem.text[0])
+		problem_set(&candidate->offer->problem, 0,
+			    "%llu samples were counted and not taken note of",
+			    (unsigned long long)n);
+}
+
 static void check(struct candidate *candidate)
 {
 	struct counters *counters = candidate->counters;
@@ -238,8 +249,10 @@ static void check(struct candidate *candidate)
 	if (counters->block->task == TASK_RESET)
 		note_clear(counters);
 	r = counters_check_contents(counters, &problem);
-	if (r == 0)
+	if (r == 0) {
+		catch_up(candidate);
 		return;
+	}
 	drop(candidate, fate_of(r), "");
 	candidate->offer->problem = problem;
 }

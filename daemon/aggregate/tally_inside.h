@@ -76,3 +76,8 @@ bool note_is_ours(const struct block *block);
 /* What is in both. */
 struct note note_sum(const struct block *a, const struct block *b);
 void note_clear(struct counters *counters);
+/*
+ * Adds samples that were counted and are not in the note, because the process was killed in
+ * between; what it rejected or lost meanwhile nobody knows. Says how many they were.
+ */
+uint64_t note_catch_up(struct counters *counters);

@@ -7,6 +7,7 @@
  * A new version is whatever changes their number. All zeros is a note, too: nothing was summed.
  */
 #include <string.h>
+#include "collect/sampler.h"
 #include "tally_inside.h"
 
 #define N_CONSERVATION_WORDS (offsetof(struct conservation, is_loss_inexact) / 8)
@@ -79,6 +80,61 @@ void note_clear(struct counters *counters)
 	const struct note note = { { 0 } };
 
 	counters_write_note(counters, &note);
+}
+
+static uint64_t more(uint64_t counted, uint64_t noted)
+{
+	return counted > noted ? counted - noted : 0;
+}
+
+/*
+ * In the equations of conservation.h and ring_stats.h these are samples that were read; the
+ * kernel's own count of them is lost with the process, so it allows for them.
+ */
+static void add_read(struct conservation *c, uint64_t n, uint64_t n_entries)
+{
+	c->ring.n_records += n;
+	c->ring.n_samples += n;
+	c->ring.n_good_samples += n;
+	c->ring.n_entries += n_entries;
+	c->n_expected_max += n > UINT64_MAX - c->n_expected_max ? 0 : n;
+}
+
+static uint64_t add_rejected(struct tally_sums *sums, enum sampler_use use, uint64_t n)
+{
+	sums->conservation.n_rejected += n;
+	sums->n_rejected[use] += n;
+	return n;
+}
+
+uint64_t note_catch_up(struct counters *counters)
+{
+	const struct counters_totals *totals = counters_totals(counters);
+	struct tally_sums sums = sums_of(counters->block);
+	uint64_t n_useful = totals->n_stacks - totals->n_empty_stacks - totals->n_void_stacks;
+	uint64_t n_useless =
+		sums.n_rejected[SAMPLER_REJECTED_VOID] + sums.n_rejected[SAMPLER_REJECTED_FULL];
+	uint64_t n_used = more(n_useful + totals->n_kept_ips, sums.conservation.n_used);
+	uint64_t n_kept = more(totals->n_kept, sums.conservation.n_counted_entries);
+	uint64_t n = n_used;
+	struct note note;
+
+	n += add_rejected(&sums, SAMPLER_REJECTED_VOID, more(totals->n_void_stacks, n_useless));
+	n += add_rejected(&sums, SAMPLER_REJECTED_EMPTY,
+			  more(totals->n_empty_stacks, sums.n_rejected[SAMPLER_REJECTED_EMPTY]));
+	if (n == 0)
+		return 0;
+	add_read(&sums.conservation, n, n_kept);
+	sums.conservation.n_used += n_used;
+	sums.conservation.n_counted_entries += n_kept;
+	/* of each it is one at the least */
+	sums.weight_sum += n_used;
+	sums.weight_squares_sum += n_used;
+	note = note_of(&sums);
+	note.words[WORD_VERSION] = NOTE_VERSION;
+	note.words[WORD_BEGAN] = counters->block->note[WORD_BEGAN];
+	counters_write_note(counters, &note);
+	return n;
 }
 
 void tally_note(struct tally *tally, const struct tally_sums *now)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include "aggregate/tally.h"
 #include "aggregate/tally_inside.h"
+#include "collect/sampler.h"
 #include "tally_example.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
@@ -127,18 +128,35 @@ static struct counters *sum_of_parts(const struct tally *tally)
 	return sum;
 }
 
-/* Noted as used; so many wake-ups are noted, too, far behind it. */
-static uint64_t n_used_of(const struct tally *tally)
+/* Noted in two places, with others between them. */
+static uint64_t n_noted_of(const struct tally *tally)
 {
 	uint64_t n = 0;
 
 	for (unsigned int i = 0; i < N_TALLY_PARTS; i++) {
 		const struct tally_sums sums = tally_sums(tally, i);
 
-		assert_int_equal(sums.conservation.n_used, sums.n_wakeups);
-		n += sums.conservation.n_used;
+		assert_int_equal(sums.conservation.wall_ns, sums.n_wakeups);
+		n += sums.n_wakeups;
 	}
 	return n;
+}
+
+/* What was counted is noted, also if the process was killed before it could. */
+static void assert_caught_up(const struct tally *tally, uint64_t n_stacks)
+{
+	struct conservation sum = { 0 };
+	struct conservation_result result;
+	struct problem problem = { "" };
+
+	for (unsigned int i = 0; i < N_TALLY_PARTS; i++) {
+		const struct conservation one = tally_sums(tally, i).conservation;
+
+		conservation_add(&sum, &one);
+	}
+	if (conservation_check(&sum, &result, &problem) != 0)
+		fail_msg("%s", problem.text);
+	assert_int_equal(result.n_taken, n_stacks);
 }
 
 /* sum has the stacks from first to n, exactly. */
@@ -159,14 +177,15 @@ static void assert_conserved(const struct tally *tally, const struct progress *p
 			     bool is_whole)
 {
 	struct counters *sum = sum_of_parts(tally);
-	uint64_t n_stacks = counters_totals(sum)->n_stacks, n_used = n_used_of(tally);
+	uint64_t n_stacks = counters_totals(sum)->n_stacks, n_noted = n_noted_of(tally);
 	uint64_t n_gone = progress->n_gone_min;
 
 	assert_all_sound(tally);
 	if (n_stacks + n_gone < progress->n_added)
 		n_gone = progress->n_gone_max;
 	assert_in_range(n_stacks + n_gone, progress->n_added, progress->n_added + 1);
-	assert_in_range(n_used + n_gone, progress->n_noted, progress->n_noted + 1);
+	assert_in_range(n_noted + n_gone, progress->n_noted, progress->n_noted + 1);
+	assert_caught_up(tally, n_stacks);
 	if (is_whole)
 		assert_has_stacks(sum, n_gone, n_gone + n_stacks);
 	counters_free(sum);
@@ -285,15 +304,39 @@ static bool step_through(struct scene *scene, script_fn script, uint64_t n_chang
 	return false;
 }
 
+/* As the daemon does: what became of the last stack, from what is counted. */
+static void note_stack(struct tally_sums *now, const struct counters_totals *before,
+		       const struct counters_totals *after)
+{
+	struct conservation *c = &now->conservation;
+	bool is_empty = after->n_empty_stacks > before->n_empty_stacks;
+	bool is_void = after->n_void_stacks > before->n_void_stacks;
+
+	c->ring.n_records++;
+	c->ring.n_samples++;
+	c->ring.n_good_samples++;
+	c->ring.n_entries += after->n_kept - before->n_kept;
+	c->n_counted_entries += after->n_kept - before->n_kept;
+	c->n_used += !is_empty && !is_void;
+	c->n_rejected += is_empty || is_void;
+	now->n_rejected[SAMPLER_REJECTED_EMPTY] += is_empty;
+	now->n_rejected[SAMPLER_REJECTED_VOID] += is_void;
+	c->n_expected_max++;
+	c->wall_ns++;
+	now->n_wakeups++;
+}
+
 static void add_and_note(struct tally *tally, struct progress *progress, uint64_t n)
 {
+	const struct counters_totals *totals = counters_totals(tally_live(tally));
 	struct tally_sums now = tally->noted;
 
 	for (; n > 0; n--) {
+		const struct counters_totals before = *totals;
+
 		add_stack(tally_live(tally), progress->n_added, N_PLACES);
 		__atomic_add_fetch(&progress->n_added, 1, __ATOMIC_SEQ_CST);
-		now.conservation.n_used++;
-		now.n_wakeups++;
+		note_stack(&now, &before, totals);
 		tally_note(tally, &now);
 		__atomic_add_fetch(&progress->n_noted, 1, __ATOMIC_SEQ_CST);
 	}
@@ -430,7 +473,7 @@ static void test_tally_killed_again_and_again_counts_on(void **state)
 		counters_free(before);
 		before = sum;
 		scene.progress->n_added = n_before;
-		scene.progress->n_noted = n_used_of(tally);
+		scene.progress->n_noted = n_noted_of(tally);
 		tally_free(tally);
 	}
 	assert_true(n_whole > 5 && n_before > 1000);
