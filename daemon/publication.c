@@ -174,14 +174,16 @@ static void on_worker_done(struct daemon *d)
 }
 
 /*
- * While stopping, what the worker's unit has failed at is done without it: see symbolizer.h. Counts
+ * While stopping, what the worker has failed at is done without a profile: see symbolizer.h. Counts
  * stay in their part meanwhile.
  */
 static void fail_worker(struct daemon *d, const struct problem *problem)
 {
 	struct publication *p = &d->publication;
+	bool has_next = p->is_wanted_again && p->wanted == PUBLICATION_END;
 
-	if (p->reason != PUBLICATION_END || !(d->is_stopping || d->options->exit_at_end) ||
+	if (p->reason != PUBLICATION_END || has_next ||
+	    !(d->is_stopping || d->options->exit_at_end) ||
 	    !symbolizer_give_up(&p->symbolizer, problem)) {
 		fail(d, "worker", problem);
 		return;

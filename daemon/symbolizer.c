@@ -85,10 +85,10 @@ int symbolizer_start(struct symbolizer *s, struct log *log, const struct worker_
 
 bool symbolizer_give_up(struct symbolizer *s, const struct problem *why)
 {
-	if (s->is_given_up || !s->has_unit)
+	if (s->is_given_up)
 		return false;
 	s->is_given_up = true;
-	problem_set(&s->why, 0, "no profile, as the worker's unit failed at the end: %s",
-		    why->text);
+	problem_set(&s->why, 0, "no profile, as the worker%s failed at the end: %s",
+		    s->has_unit ? "'s unit" : "", why->text);
 	return true;
 }

@@ -9,7 +9,8 @@
  * it wants foreign files to be read there and nowhere else. If it fails then, so does the
  * publication, and the next interval tries again. The end has no next interval: then a fork
  * publishes the counts without a profile, for which no foreign file is read. That is how it ends
- * with the machine, too: once systemd shuts that down it starts no worker any more.
+ * with the machine, too: once systemd shuts that down it starts no worker any more. And so it does
+ * where it was a fork that failed, for want of memory for one.
  */
 
 #include <stdbool.h>
@@ -42,7 +43,7 @@ must_check int symbolizer_start(struct symbolizer *symbolizer, struct log *log,
 				const struct worker_config *config, struct job *job,
 				struct worker **ret_worker, struct problem *problem);
 /*
- * The unit has failed and there is no other time: from now on forks, without a vmlinux. False: it
- * is not that which failed, or nothing can be changed about it.
+ * The worker has failed and there is no other time: from now on forks, without a vmlinux. False:
+ * that has been tried.
  */
 bool symbolizer_give_up(struct symbolizer *symbolizer, const struct problem *why);
