@@ -171,6 +171,7 @@ static void on_call(void *context, enum control_method method, struct json_objec
 	struct daemon *d = context;
 
 	d->pass_name = control_method_name(method);
+	d->is_pass_asked = true;
 	switch (method) {
 	case CONTROL_GET_STATUS:
 		get_status(d, call);
@@ -210,6 +211,7 @@ static void on_gone(void *context, struct control_call *call)
 	struct daemon *d = context;
 
 	d->pass_name = "client gone";
+	d->is_pass_asked = true;
 	dumps_gone(d, call);
 	listings_gone(d, call);
 	monitors_gone(d, call);

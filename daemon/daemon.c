@@ -432,6 +432,15 @@ static void say_ready(struct daemon *d)
 		  LOG_U64("ring-bytes", f.ring_bytes), LOG_SECONDS("took", d->ready_ns));
 }
 
+void daemon_add_asked(struct daemon *d, uint64_t cpu_ns)
+{
+	d->publication.worker_cpu_ns += cpu_ns;
+	d->asked.worker_cpu_ns += cpu_ns;
+}
+
+/* Of sources that are not of these files: the control socket's. */
+static const char client_pass[] = "client";
+
 static void account_pass(struct daemon *d, uint64_t ns)
 {
 	d->loop.n_passes++;
@@ -445,8 +454,20 @@ static void account_pass(struct daemon *d, uint64_t ns)
 	log_event(d->log, LOG_LOOP_SLOW, LOG_TEXT("what", d->pass_name), LOG_SECONDS("took", ns));
 }
 
+/* With what the kernel did to wake us up for it. */
+static void account_cpu(struct daemon *d, uint64_t *cpu_ns)
+{
+	uint64_t before_ns = *cpu_ns;
+
+	*cpu_ns = clock_process_cpu_ns();
+	if (d->is_pass_asked || d->pass_name == client_pass)
+		d->asked.own_cpu_ns += *cpu_ns - before_ns;
+}
+
 static int run_loop(struct daemon *d)
 {
+	uint64_t cpu_ns = clock_process_cpu_ns();
+
 	for (;;) {
 		uint64_t begin_ns;
 		int r;
@@ -461,11 +482,13 @@ static int run_loop(struct daemon *d)
 		if (r == 0)
 			continue;
 		begin_ns = clock_monotonic_ns();
-		d->pass_name = "other";
+		d->pass_name = client_pass;
+		d->is_pass_asked = false;
 		r = sd_event_dispatch(d->event);
 		if (r < 0)
 			return r;
 		account_pass(d, clock_monotonic_ns() - begin_ns);
+		account_cpu(d, &cpu_ns);
 	}
 }
 

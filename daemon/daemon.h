@@ -45,6 +45,15 @@ struct loop_figures {
 	uint64_t n_wakeups;	   /* of rings */
 };
 
+/*
+ * CPU time that went by because somebody asked (a client, SIGUSR1). Sampling has no part in it, so
+ * MaxOverhead does not count it: else whoever may ask could make sampling stop.
+ */
+struct asked_figures {
+	uint64_t own_cpu_ns;
+	uint64_t worker_cpu_ns; /* of children; in publication.worker_cpu_ns, too */
+};
+
 struct daemon {
 	const struct daemon_options *options; /* borrowed, until others were loaded … */
 	struct daemon_options *reloaded;      /* … owned */
@@ -97,6 +106,8 @@ struct daemon {
 	uint64_t watchdog_ns; /* the service manager wants to hear of us so often; 0: it does not
 				 care */
 	struct loop_figures loop;
+	struct asked_figures asked;
+	bool is_pass_asked;
 	const char *pass_name;	/* what the present pass of the loop is about */
 	const char *told_state; /* static: of the last STATUS= */
 };
@@ -138,6 +149,8 @@ void daemon_arm_interval(struct daemon *daemon);
 void daemon_follow_pace_options(struct daemon *daemon);
 /* The last publication was the last thing to do, if it was: ends the loop. */
 void daemon_publication_ended(struct daemon *daemon);
+/* What a child took that somebody had asked for. */
+void daemon_add_asked(struct daemon *daemon, uint64_t cpu_ns);
 /* A child is waited for: while stopping, the service manager should wait so long, too. */
 void daemon_extend_stop(struct daemon *daemon);
 

@@ -56,6 +56,7 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 
 	(void)timer, (void)usec;
 	d->pass_name = "dump";
+	d->is_pass_asked = true;
 	tell_all(d);
 	return 0;
 }

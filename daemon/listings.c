@@ -145,13 +145,14 @@ static int on_worker(sd_event_source *source, int fd, uint32_t events, void *use
 
 	(void)source, (void)fd, (void)events;
 	d->pass_name = "list";
+	d->is_pass_asked = true;
 	if (r == WORKER_E_RUNNING)
 		return 0;
 	if (r < 0) {
 		end.outcome = WORKER_FAILED;
 		end.reason = problem;
 	} else {
-		d->publication.worker_cpu_ns += end.cpu_ns;
+		daemon_add_asked(d, end.cpu_ns);
 	}
 	call = take_first(listings);
 	if (call)
@@ -168,6 +169,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)source, (void)usec;
 	d->pass_name = "list";
+	d->is_pass_asked = true;
 	worker_kill(listings_of(d)->worker, WORKER_DEADLINE);
 	return 0;
 }

@@ -119,6 +119,7 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 
 	(void)timer, (void)usec;
 	d->pass_name = "Monitor";
+	d->is_pass_asked = true;
 	for (unsigned int i = 0; i < monitors->n; i++) {
 		struct monitor *monitor = &monitors->items[i];
 
@@ -226,10 +227,11 @@ static int on_worker(sd_event_source *source, int fd, uint32_t events, void *use
 
 	(void)source, (void)fd, (void)events;
 	d->pass_name = "Monitor";
+	d->is_pass_asked = true;
 	if (r == WORKER_E_RUNNING)
 		return 0;
 	if (r == 0)
-		d->publication.worker_cpu_ns += end.cpu_ns;
+		daemon_add_asked(d, end.cpu_ns);
 	if (r == 0 && end.outcome != WORKER_DONE) {
 		problem = end.reason;
 		r = -EIO;
@@ -252,6 +254,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)source, (void)usec;
 	d->pass_name = "Monitor";
+	d->is_pass_asked = true;
 	worker_kill(monitors_of(d)->worker, WORKER_DEADLINE);
 	return 0;
 }

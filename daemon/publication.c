@@ -211,6 +211,20 @@ static void bound_claims(struct publication *p)
 		p->end.rss_bytes_max = machine_bytes;
 }
 
+static void begin_pass(struct daemon *d, const char *name)
+{
+	d->pass_name = name;
+	d->is_pass_asked = d->publication.reason == PUBLICATION_DEMAND;
+}
+
+static void add_cpu(struct daemon *d, uint64_t ns)
+{
+	if (d->publication.reason == PUBLICATION_DEMAND)
+		daemon_add_asked(d, ns);
+	else
+		d->publication.worker_cpu_ns += ns;
+}
+
 static void on_worker_ended(struct daemon *d)
 {
 	struct publication *p = &d->publication;
@@ -222,7 +236,7 @@ static void on_worker_ended(struct daemon *d)
 	bound_claims(p);
 	p->worker_source = sd_event_source_disable_unref(p->worker_source);
 	p->deadline_source = sd_event_source_disable_unref(p->deadline_source);
-	p->worker_cpu_ns += p->end.cpu_ns;
+	add_cpu(d, p->end.cpu_ns);
 	p->last.cpu_ns = p->end.cpu_ns;
 	p->last.worker_rss_bytes = p->end.rss_bytes_max;
 	if (r < 0) {
@@ -245,7 +259,7 @@ static int on_worker(sd_event_source *source, int fd, uint32_t events, void *use
 	struct daemon *d = userdata;
 
 	(void)source, (void)fd, (void)events;
-	d->pass_name = "worker";
+	begin_pass(d, "worker");
 	on_worker_ended(d);
 	return 0;
 }
@@ -256,7 +270,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 	struct publication *p = &d->publication;
 
 	(void)source, (void)usec;
-	d->pass_name = "deadline";
+	begin_pass(d, "deadline");
 	worker_kill(p->writer ? p->writer : p->worker, WORKER_DEADLINE);
 	return 0;
 }
@@ -445,11 +459,11 @@ static int on_writer(sd_event_source *source, int fd, uint32_t events, void *use
 	int r = worker_finish(d->publication.writer, &end, &problem);
 
 	(void)source, (void)fd, (void)events;
-	d->pass_name = "writer";
+	begin_pass(d, "writer");
 	if (r == WORKER_E_RUNNING)
 		return 0;
 	if (r == 0)
-		d->publication.worker_cpu_ns += end.cpu_ns;
+		add_cpu(d, end.cpu_ns);
 	if (r == 0 && end.outcome != WORKER_DONE)
 		r = problem_set(&problem, -EIO, "%s", end.reason.text);
 	if (r == 0)
@@ -492,7 +506,7 @@ static int on_work(sd_event_source *source, void *userdata)
 	struct daemon *d = userdata;
 
 	(void)source;
-	d->pass_name = publication_state_name(d->publication.state);
+	begin_pass(d, publication_state_name(d->publication.state));
 	switch (d->publication.state) {
 	case PUBLICATION_IDLE:
 		break;

@@ -242,8 +242,8 @@ static void view(struct daemon *d, uint64_t now_ns, struct pace_view *ret)
 		.n_cpus = cpus_count(sampler_open_cpus(d->sampler)),
 		.n_samples = f.n_samples + f.n_unreadable + f.n_lost,
 		.enabled_ns = sampling_enabled_ns(d, now_ns),
-		.own_cpu_ns = clock_process_cpu_ns(),
-		.publish_cpu_ns = d->publication.worker_cpu_ns,
+		.own_cpu_ns = clock_process_cpu_ns() - d->asked.own_cpu_ns,
+		.publish_cpu_ns = d->publication.worker_cpu_ns - d->asked.worker_cpu_ns,
 	};
 	if (calls->helper_cpu_ns)
 		ret->own_cpu_ns += calls->helper_cpu_ns(d->host->context);

@@ -257,6 +257,8 @@ static struct json_object *control_json(const struct daemon *d, bool *ok)
 	json_add_u64(object, "errors", f.n_errors, ok);
 	json_add_u64(object, "dropped", f.n_dropped_slow + f.n_dropped_late + f.n_dropped_idle, ok);
 	json_add_u64(object, "failed", f.n_failed, ok);
+	json_add_u64(object, "cpu_ns", d->asked.own_cpu_ns, ok);
+	json_add_u64(object, "worker_cpu_ns", d->asked.worker_cpu_ns, ok);
 	json_add_u64(object, "dumps", d->commands.dumps.n, ok);
 	json_add_u64(object, "monitors", d->commands.monitors.n, ok);
 	return object;
