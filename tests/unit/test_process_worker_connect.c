@@ -265,7 +265,7 @@ static int fail_with_sentence(void *context, struct worker_out *out, struct prob
 
 static int want_memory(void *context, struct worker_out *out, struct problem *problem)
 {
-	char *memory = malloc(256 * MIB);
+	char *volatile memory = malloc(256 * MIB);
 
 	(void)context, (void)out, (void)problem;
 	if (!memory)
