@@ -22,7 +22,7 @@ struct problem;
 #define OPTIONS_EVENT_SIZE 128u
 #define OPTIONS_NAMES_SIZE 1024u /* of a list of functions */
 #define OPTIONS_N_NAMES_MAX 64u
-#define OPTIONS_USER_SIZE 33u /* Linux: 32 and the NUL */
+#define OPTIONS_USER_SIZE 33u	 /* Linux: 32 and the NUL */
 #define OPTIONS_SOCKET_SIZE 108u /* of struct sockaddr_un */
 
 enum options_source {
@@ -95,7 +95,7 @@ struct daemon_options {
 	uint64_t worker_memory_bytes, worker_deadline_ns;
 	char worker_socket[OPTIONS_SOCKET_SIZE]; /* empty: fork */
 	/* [Control] */
-	char control_socket[PATH_MAX]; /* empty: none */
+	char control_socket[PATH_MAX];	       /* empty: none */
 	char control_group[OPTIONS_USER_SIZE]; /* whose members may change things; empty: none */
 	/* only on the command line */
 	char config[PATH_MAX];	      /* the file that has the settings above, with drop-ins */

@@ -36,10 +36,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "convert", command_convert },
-	{ "merge", command_merge },
-	{ "overlap", command_overlap },
-	{ "show", command_show },
+	{ "convert", command_convert }, { "merge", command_merge },
+	{ "overlap", command_overlap }, { "show", command_show },
 	{ "verify", command_verify },
 };
 
