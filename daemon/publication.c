@@ -14,8 +14,17 @@
 #include "previous.h"
 #include "publish/store.h"
 
-/* What a worker may give back: a profile and a dump, 100 times those of the lab's kernel. */
-#define RESULT_BYTES_MAX ((uint64_t)512 << 20)
+/*
+ * What a worker may give back: a profile 100 times that of the lab's kernel, and a line of the dump
+ * for each place in the tables of the total. The loop checks it, 1.5 GB a second.
+ */
+#define PROFILE_BYTES_MAX ((uint64_t)64 << 20)
+#define DUMP_LINE_BYTES 64u /* two addresses, a count */
+
+static uint64_t result_bytes_max(const struct daemon_options *o)
+{
+	return PROFILE_BYTES_MAX + DUMP_LINE_BYTES * 2 * (o->n_edge_slots + o->n_range_slots);
+}
 
 const char *publication_state_name(enum publication_state state)
 {
@@ -321,7 +330,7 @@ static int start_worker(struct daemon *d, struct problem *problem)
 	int r;
 	struct worker_config config = {
 		.memory_bytes = d->options->worker_memory_bytes,
-		.result_bytes = RESULT_BYTES_MAX,
+		.result_bytes = result_bytes_max(d->options),
 		.cpu_s_max = (unsigned int)(d->options->worker_deadline_ns / NS_PER_S) + 1,
 		.is_urgent = is_urgent(p),
 	};
