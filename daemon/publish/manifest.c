@@ -6,7 +6,7 @@
 #include "aggregate/tally.h"
 #include "base/buf.h"
 #include "json_build.h"
-#include "profile/verdict.h"
+#include "json_limits.h"
 
 static struct json_object *of_file(const struct manifest_file *file, bool *ok)
 {
@@ -76,25 +76,12 @@ static struct json_object *of_work(const struct tally_sums *sums, bool *ok)
 	return object;
 }
 
-static struct json_object *of_limits(const struct verdict_limits *limits, bool *ok)
-{
-	struct json_object *object = json_object_new_object();
-
-	json_add_u64(object, "minDensity", limits->min_density, ok);
-	json_add_u64(object, "minSamples", limits->min_samples, ok);
-	json_add_double(object, "maxLostShare", limits->max_lost, ok);
-	json_add_double(object, "maxInvalidShare", limits->max_invalid, ok);
-	json_add_double(object, "minOverlap", limits->min_overlap, ok);
-	json_add_u64(object, "maxKernelAgeNs", limits->max_kernel_age_ns, ok);
-	return object;
-}
-
 static struct json_object *of_profile(const struct manifest_input *input, bool *ok)
 {
 	struct json_object *object = json_of_facts(input->facts);
 
 	json_add_text(object, "previous", input->previous, ok);
-	json_add(object, "limits", of_limits(input->limits, ok), ok);
+	json_add(object, "limits", json_of_limits(input->limits, ok), ok);
 	return object;
 }
 

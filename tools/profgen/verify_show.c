@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 #include "publish/json_build.h"
+#include "publish/json_limits.h"
 
 #define NS_PER_DAY (86400.0 * 1e9)
 
@@ -139,14 +140,8 @@ static void add_share(struct json_object *object, const char *key, double share,
 
 static struct json_object *of_limits(const struct verdict_limits *limits, bool *ok)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = json_of_limits(limits, ok);
 
-	json_add_u64(object, "minDensity", limits->min_density, ok);
-	json_add_u64(object, "minSamples", limits->min_samples, ok);
-	json_add_double(object, "maxLostShare", limits->max_lost, ok);
-	json_add_double(object, "maxInvalidShare", limits->max_invalid, ok);
-	json_add_double(object, "minOverlap", limits->min_overlap, ok);
-	json_add_u64(object, "maxKernelAgeNs", limits->max_kernel_age_ns, ok);
 	json_add_u64(object, "maxAgeNs", limits->max_age_ns, ok);
 	return object;
 }
