@@ -65,10 +65,15 @@ describe() {
 	readlink "/proc/$2/ns/net" > "$1/net"
 }
 
-# The worker's process, while there is one.
+# The worker's process, while there is one. Before it has its name it is the service manager's, which
+# has not given up its rights yet.
 worker() {
-	cat /sys/fs/cgroup/system.slice/system-autofdod*symbolize.slice/*.service/cgroup.procs |
-		head -n 1 | grep .
+	local process
+
+	while read -r process; do
+		[ "$(< "/proc/$process/comm")" != autofdod-worker ] || { echo "$process"; return 0; }
+	done < <(cat /sys/fs/cgroup/system.slice/system-autofdod*symbolize.slice/*.service/cgroup.procs)
+	return 1
 }
 
 # mark, journal_since_mark: what the journal has got of the units meanwhile
