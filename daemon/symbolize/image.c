@@ -376,6 +376,29 @@ static void load_build_id(Elf *elf, struct image *image)
 	image->build_id.n_bytes = (size_t)n;
 }
 
+/* The kernel's rule for what it drops after a module's start: module_init_section(). */
+static bool is_init_section(const char *name)
+{
+	return strncmp(name, ".init", 5) == 0;
+}
+
+static void find_text_end(struct image *image)
+{
+	bool is_first = true;
+
+	for (size_t i = 0; i < image->n_text; i++) {
+		const struct image_section *s = &image->text[i];
+
+		if (is_init_section(s->name))
+			continue;
+		if (is_first || s->vaddr < image->text_lo_vaddr)
+			image->text_lo_vaddr = s->vaddr;
+		if (is_first || s->vaddr + s->n_bytes > image->text_hi_vaddr)
+			image->text_hi_vaddr = s->vaddr + s->n_bytes;
+		is_first = false;
+	}
+}
+
 /* Takes file. */
 static int load(struct image_file *file, const struct image_limits *limits,
 		struct image **ret_image, struct problem *problem)
@@ -404,6 +427,7 @@ static int load(struct image_file *file, const struct image_limits *limits,
 	if (r < 0)
 		return r;
 	load_build_id(elf, image);
+	find_text_end(image);
 	*ret_image = steal_ptr(image);
 	return 0;
 }
@@ -436,11 +460,22 @@ static int map_file(int fd, void **ret_map, size_t *ret_n_bytes)
 int image_open(int fd, const struct image_limits *limits, struct image **ret_image,
 	       struct problem *problem)
 {
+	const struct image_files files = { .fd = fd, .debug_fd = -1, .alt_fd = -1 };
+
+	return image_open_files(&files, 0, limits, ret_image, problem);
+}
+
+int image_open_files(const struct image_files *files, uint64_t base_vaddr,
+		     const struct image_limits *limits, struct image **ret_image,
+		     struct problem *problem)
+{
+	int fd = files->fd;
 	struct image_file *file = calloc(1, sizeof(*file));
 	int r;
 
 	if (!file)
 		return -ENOMEM;
+	(void)base_vaddr; /* of relocatable files, which are refused as yet */
 	elf_version(EV_CURRENT);
 	r = map_file(fd, &file->map, &file->n_map_bytes);
 	if (r < 0) {
@@ -513,6 +548,40 @@ struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t 
 			return b;
 	}
 	return bytes_of(NULL, 0);
+}
+
+static Elf_Scn *find_loaded_section(const struct image *image, const char *name,
+				    GElf_Shdr *ret_shdr)
+{
+	Elf *elf = image->file->elf;
+	Elf_Scn *scn = NULL;
+	size_t names_index;
+
+	if (elf_getshdrstrndx(elf, &names_index) != 0)
+		return NULL;
+	while ((scn = elf_nextscn(elf, scn))) {
+		const char *found;
+
+		if (!gelf_getshdr(scn, ret_shdr) || !(ret_shdr->sh_flags & SHF_ALLOC) ||
+		    (ret_shdr->sh_flags & SHF_COMPRESSED) || ret_shdr->sh_type == SHT_NOBITS)
+			continue;
+		found = elf_strptr(elf, names_index, ret_shdr->sh_name);
+		if (found && strcmp(found, name) == 0)
+			break;
+	}
+	return scn;
+}
+
+bool image_section_bytes(const struct image *image, const char *name, struct bytes *ret_bytes,
+			 uint64_t *ret_vaddr)
+{
+	GElf_Shdr shdr;
+	Elf_Scn *scn = find_loaded_section(image, name, &shdr);
+
+	if (!scn || section_bytes(scn, ret_bytes) < 0)
+		return false;
+	*ret_vaddr = shdr.sh_addr;
+	return true;
 }
 
 void image_forget(const struct image *image)

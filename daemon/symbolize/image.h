@@ -35,7 +35,10 @@ enum image_debug {
 	N_IMAGE_DEBUG,
 };
 
-/* An executable section with contents; ".plt" is none, as in llvm-profgen. */
+/*
+ * An executable section with contents; ".plt" is none, as in llvm-profgen. Of a relocatable file
+ * all that are loaded, those of code that is dropped after the module's start (".init") included.
+ */
 struct image_section {
 	const char *name; /* borrowed from the file */
 	uint64_t vaddr;
@@ -53,7 +56,12 @@ struct image_symbol {
 
 struct image {
 	enum image_machine machine;
-	uint64_t preferred_base;    /* of the first executable PT_LOAD: p_vaddr & ~0xfff */
+	uint64_t preferred_base; /* of the first executable PT_LOAD: p_vaddr & ~0xfff; of a
+				    relocatable file: base_vaddr */
+	bool is_relocatable;	 /* ET_REL: a kernel module, laid out as the kernel's loader does */
+	/* [lo, hi) of the text that stays in memory: of all executable sections but .init's;
+	   of a relocatable file lo is base_vaddr. Both 0 without such a section. */
+	uint64_t text_lo_vaddr, text_hi_vaddr;
 	struct image_section *text; /* n_text, in order of section headers */
 	size_t n_text;
 	struct image_symbol *symbols; /* n_symbols of text sections, by (section, vaddr) */
@@ -65,8 +73,16 @@ struct image {
 	struct image_file *file;	   /* image.c's own */
 };
 
+/* Borrowed, and only needed while the image is opened; -1: there is no such file. */
+struct image_files {
+	int fd;	      /* code, and .symtab if it has one */
+	int debug_fd; /* separate debug file: DWARF, and .symtab where fd has none */
+	int alt_fd;   /* what .gnu_debugaltlink names, as dwz writes it */
+};
+
 struct image_limits {
-	uint64_t decompressed_bytes; /* ceiling for each compressed debug section */
+	uint64_t decompressed_bytes; /* ceiling for each compressed debug section, and for each
+					compressed file */
 	size_t n_symbols;
 };
 
@@ -75,8 +91,8 @@ struct image_limits {
 /* lifecycle */
 
 /*
- * Opens the file behind fd, which stays the caller's and may be closed afterwards. Everything that
- * struct image points to lives until image_free().
+ * Opens the file behind fd, as image_open_files() with it alone and base 0. fd stays the caller's
+ * and may be closed afterwards. Everything that struct image points to lives until image_free().
  * -ENOEXEC: not an ELF file, or not one of ours (64-bit little-endian x86-64 or AArch64, an
  * executable segment); -EBADMSG: damaged; -E2BIG: beyond a limit; -ENOMEM. problem says which and
  * why.
@@ -87,6 +103,18 @@ must_check int image_open(int fd, const struct image_limits *limits, struct imag
 must_check int image_open_memory(const void *data, size_t n_bytes,
 				 const struct image_limits *limits, struct image **ret_image,
 				 struct problem *problem);
+/*
+ * The same of several files that belong together, with a relocatable file (ET_REL) as the kernel's
+ * module loader would place it: executable sections from base_vaddr on, in order of section
+ * headers, each aligned; then what else stays in memory; then what is dropped after the start
+ * (.init). Symbols, debug sections and the tables that image_section_bytes() gives are relocated.
+ * base_vaddr is a multiple of 4096, and ignored for any other file. The layout depends on the
+ * section headers alone.
+ * -EINVAL: the files do not belong together (build id, sections), or base_vaddr is none.
+ */
+must_check int image_open_files(const struct image_files *files, uint64_t base_vaddr,
+				const struct image_limits *limits, struct image **ret_image,
+				struct problem *problem);
 void image_free(struct image *image);
 DEFINE_CLEANUP(struct image, image, image_free)
 
@@ -99,6 +127,12 @@ bool image_find_by_name(const struct image *image, const char *name, uint64_t *r
 /* The n_bytes that the file has for [vaddr, vaddr + n_bytes), from one loaded section; else empty.
  */
 struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t n_bytes);
+/*
+ * Contents and address of the first loaded section of that name, relocated where the file is
+ * relocatable; false if there is none with contents. Borrowed until image_free().
+ */
+bool image_section_bytes(const struct image *image, const char *name, struct bytes *ret_bytes,
+			 uint64_t *ret_vaddr);
 /*
  * Says that what was read of the file is not needed for now: pages of a mapped file leave the
  * process's memory, and come back from the page cache when they are read again. A file that was
