@@ -64,10 +64,10 @@ static int add_function(struct edges *edges, const struct branch_counts *counts,
 	const struct function_range *range = functions_find(functions, vaddr);
 	int r = 0;
 
-	if (!range || is_done[range->name])
+	if (!range || is_done[range->first])
 		return 0;
-	is_done[range->name] = 1;
-	range = functions_by_name(functions, range->name);
+	is_done[range->first] = 1;
+	range = functions_first(functions, range);
 	for (; r == 0 && range; range = functions_next(functions, range))
 		if (!is_counted(counts, range->lo_vaddr, range->hi_vaddr - 1))
 			r = add_range(edges, range->lo_vaddr, range->hi_vaddr - 1, 0);
@@ -77,7 +77,7 @@ static int add_function(struct edges *edges, const struct branch_counts *counts,
 static int collect(struct edges *edges, const struct branch_counts *counts,
 		   const struct functions *functions)
 {
-	uint8_t *is_done = calloc(functions->n_names + 1, 1);
+	uint8_t *is_done = calloc(functions->n_ranges + 1, 1); /* by first range */
 	int r = is_done ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < counts->n_ranges; i++) {

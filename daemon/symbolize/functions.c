@@ -36,7 +36,7 @@ static int add_subprogram(struct functions *f, struct dwarf_reader *reader, uint
 		if (r == 0)
 			f->ranges[f->n_ranges++] =
 				(struct function_range){ range.lo_vaddr, range.hi_vaddr, name,
-							 FUNCTION_NONE };
+							 FUNCTION_NONE, FUNCTION_NONE };
 	}
 	return r;
 }
@@ -72,28 +72,23 @@ static int scan_unit(struct functions *f, struct dwarf_reader *reader, size_t un
 }
 
 /* Chains the ranges of each name in their order. */
-static int index_names(struct functions *f)
+static int chain_names(struct functions *f)
 {
-	uint32_t *last;
+	size_t n_bytes = ((size_t)names_count(f->names) + 1) * sizeof(uint32_t);
+	cleanup(free_cleanup) uint32_t *last = malloc(n_bytes);
 
-	f->n_names = names_count(f->names);
-	f->first_of_name = malloc((f->n_names + 1) * sizeof(*f->first_of_name));
-	last = malloc((f->n_names + 1) * sizeof(*last));
-	if (!f->first_of_name || !last) {
-		free(last);
+	if (!last)
 		return -ENOMEM;
-	}
-	memset(f->first_of_name, 0xff, f->n_names * sizeof(*f->first_of_name));
+	memset(last, 0xff, n_bytes);
 	for (uint32_t i = 0; i < f->n_ranges; i++) {
-		uint32_t name = f->ranges[i].name;
+		struct function_range *range = &f->ranges[i];
+		uint32_t before = last[range->name];
 
-		if (f->first_of_name[name] == FUNCTION_NONE)
-			f->first_of_name[name] = i;
-		else
-			f->ranges[last[name]].next = i;
-		last[name] = i;
+		range->first = before == FUNCTION_NONE ? i : f->ranges[before].first;
+		if (before != FUNCTION_NONE)
+			f->ranges[before].next = i;
+		last[range->name] = i;
 	}
-	free(last);
 	return 0;
 }
 
@@ -146,7 +141,7 @@ int functions_load(struct functions *functions, struct dwarf *dwarf, struct name
 	dwarf_reader_deinit(&reader);
 	free(ranges.items);
 	if (r == 0)
-		r = index_names(functions);
+		r = chain_names(functions);
 	if (r == 0)
 		r = index_starts(functions);
 	if (r < 0)
@@ -159,7 +154,6 @@ void functions_deinit(struct functions *functions)
 	free(functions->ranges);
 	free(functions->starts);
 	free(functions->entry_answers);
-	free(functions->first_of_name);
 	*functions = (struct functions){ 0 };
 }
 
@@ -190,13 +184,6 @@ const struct function_range *functions_find(const struct functions *functions, u
 	return vaddr < range->hi_vaddr ? range : NULL;
 }
 
-const struct function_range *functions_by_name(const struct functions *functions, uint32_t name)
-{
-	if (name >= functions->n_names || functions->first_of_name[name] == FUNCTION_NONE)
-		return NULL;
-	return &functions->ranges[functions->first_of_name[name]];
-}
-
 /* Some symbol in [lo, hi) is called like the range's function, or anything if any name will do. */
 static bool has_symbol(const struct functions *f, uint64_t lo, uint64_t hi, uint32_t name,
 		       bool is_any_name)
@@ -225,13 +212,12 @@ static bool has_symbol(const struct functions *f, uint64_t lo, uint64_t hi, uint
 static bool is_entry(const struct functions *f, size_t start)
 {
 	const struct function_range *range = &f->ranges[f->starts[start]];
-	const struct function_range *first = functions_by_name(f, range->name);
 	uint64_t hi = range->hi_vaddr;
 
 	if (start + 1 < f->n_starts && f->ranges[f->starts[start + 1]].lo_vaddr < hi)
 		hi = f->ranges[f->starts[start + 1]].lo_vaddr;
 	return has_symbol(f, range->lo_vaddr, hi, range->name,
-			  first && first->next == FUNCTION_NONE);
+			  functions_first(f, range)->next == FUNCTION_NONE);
 }
 
 enum answer {

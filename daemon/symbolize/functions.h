@@ -21,7 +21,8 @@
 struct function_range {
 	uint64_t lo_vaddr, hi_vaddr; /* [lo, hi), lo < hi */
 	uint32_t name;
-	uint32_t next; /* index of the next range of the same name, or FUNCTION_NONE */
+	uint32_t first; /* index of the first range of the same name, perhaps this one */
+	uint32_t next;	/* index of the next range of the same name, or FUNCTION_NONE */
 };
 
 struct functions {
@@ -30,9 +31,7 @@ struct functions {
 	uint32_t
 		*starts; /* n_starts indices of ranges: the first one at each address, by address */
 	size_t n_starts;
-	uint8_t *entry_answers;	 /* by start: what functions_entry_at() found out, once */
-	uint32_t *first_of_name; /* by name: index of its first range, or FUNCTION_NONE */
-	uint32_t n_names;
+	uint8_t *entry_answers;	   /* by start: what functions_entry_at() found out, once */
 	const struct image *image; /* borrowed */
 	struct names *names;	   /* borrowed */
 };
@@ -48,8 +47,12 @@ void functions_deinit(struct functions *functions);
 
 /* The range that holds vaddr (greatest start at or below it, if it ends above it), or NULL. */
 const struct function_range *functions_find(const struct functions *functions, uint64_t vaddr);
-/* First range of the name; follow `next`. NULL if no function has that name. */
-const struct function_range *functions_by_name(const struct functions *functions, uint32_t name);
+/* The first range of the function that range is of; follow functions_next(). */
+static inline const struct function_range *functions_first(const struct functions *functions,
+							   const struct function_range *range)
+{
+	return &functions->ranges[range->first];
+}
 static inline const struct function_range *functions_next(const struct functions *functions,
 							  const struct function_range *range)
 {

@@ -56,15 +56,13 @@ static void test_functions_statics_of_one_name_are_one_function(void **state)
 	const struct function_range *r;
 	struct functions *functions;
 	struct fixture f;
-	uint32_t name;
 
 	begin(&f);
 	add(&f, "init", 0x40, 0x50);
 	add(&f, "other", 0, 0x10);
 	add(&f, "init", 0x20, 0x30);
 	functions = load(&f);
-	name = names_find(functions->names, "init", 4);
-	r = functions_by_name(functions, name);
+	r = functions_first(functions, functions_find(functions, TEXT_VADDR + 0x20));
 	assert_true(r->lo_vaddr == TEXT_VADDR + 0x40); /* in order of .debug_info */
 	r = functions_next(functions, r);
 	assert_true(r->lo_vaddr == TEXT_VADDR + 0x20);
@@ -72,7 +70,6 @@ static void test_functions_statics_of_one_name_are_one_function(void **state)
 	assert_string_equal(name_at(functions, 0x2f), "init");
 	assert_string_equal(name_at(functions, 0x30), "");
 	assert_string_equal(name_at(functions, 0xf), "other");
-	assert_null(functions_by_name(functions, NAME_NONE));
 	assert_null(functions_find(functions, 0));
 	assert_null(functions_find(functions, UINT64_MAX));
 	example_deinit(&f.x);
@@ -90,7 +87,8 @@ static void test_functions_first_at_an_address_wins_but_both_have_the_range(void
 	functions = load(&f);
 	assert_string_equal(name_at(functions, 0), "a");
 	assert_string_equal(name_at(functions, 0x10), "");
-	r = functions_by_name(functions, names_find(functions->names, "b", 1));
+	r = &functions->ranges[1];
+	assert_true(functions_first(functions, r) == r);
 	assert_true(r->hi_vaddr == TEXT_VADDR + 0x20);
 	example_deinit(&f.x);
 }
