@@ -43,12 +43,12 @@ must_check int live_text_add(struct live_text *live, uint64_t vaddr, const void 
 
 /* use */
 
-/* Puts what is known of [vaddr, vaddr + n_bytes) into buf, which keeps the rest; how many bytes. */
+/* Copies what is known from vaddr on, up to n_bytes or the first that is not; how many bytes. */
 size_t live_text_read(const struct live_text *live, uint64_t vaddr, void *buf, size_t n_bytes);
 bool live_text_has(const struct live_text *live, uint64_t vaddr);
 /*
- * The first stretch of known bytes that begins or ends in [lo, hi): clipped to it. False: nothing
- * of it is known.
+ * The first stretch of known bytes within [lo, hi), as long as nothing in between is unknown.
+ * False: nothing of it is known.
  */
 bool live_text_next(const struct live_text *live, uint64_t lo_vaddr, uint64_t hi_vaddr,
 		    uint64_t *ret_lo_vaddr, uint64_t *ret_hi_vaddr);

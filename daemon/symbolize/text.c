@@ -1,29 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two bitmaps a section, one bit a byte of text: instruction starts and barriers. They are mapped,
- * not allocated, so only pages of decoded text take memory. A third bitmap, one bit a symbol, says
- * which intervals are decoded; a fourth which of them are irregular: they hold undecodable bytes,
- * or their last instruction runs over the next symbol, so that an instruction's length is not the
- * distance to the next start.
+ * Three bitmaps a section, one bit a byte of text: instruction starts, barriers, branches; and a
+ * byte a byte for the few instructions whose length is not the distance to the next start. All are
+ * mapped, not allocated, so only pages of decoded text take memory. A bitmap, one bit a symbol,
+ * says which intervals are decoded; another which of them are irregular: they hold undecodable
+ * bytes, or their last instruction runs over the next symbol.
+ *
+ * Once an interval is filled (text_fill.h) nobody asks for its bytes again: facts may come from a
+ * file, from live text or from an index.
  */
 #include "text.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "insn.h"
+#include "base/bitmap.h"
+#include "live_text.h"
+#include "text_fill.h"
 
-#define WORD_BITS 64
 #define BARRIER_STEP_BYTES 256
 
 struct text_section {
 	const struct image_section *section;
 	uint64_t *starts;   /* bit i: an instruction starts at vaddr + i */
 	uint64_t *barriers; /* bit i: … and it is a barrier */
+	uint64_t *branches; /* bit i: … and it is a branch, call or return */
+	uint8_t *lengths;   /* of an instruction that the starts do not tell; else 0 */
 };
 
 struct text {
 	const struct image *image;
+	struct text_origin origin;
+	const struct live_text *live;  /* borrowed, or NULL */
 	struct text_section *sections; /* by vaddr */
 	size_t n_sections;
 	size_t last;	     /* section of the last question: most follow each other closely */
@@ -32,68 +40,53 @@ struct text {
 	struct text_stats stats;
 };
 
-static bool get_bit(const uint64_t *bits, uint64_t i)
+/* Zeros until they are written. */
+static int map_bytes(void *ret_map, size_t n_bytes)
 {
-	return bits[i / WORD_BITS] >> (i % WORD_BITS) & 1;
-}
-
-static void set_bit(uint64_t *bits, uint64_t i)
-{
-	bits[i / WORD_BITS] |= 1ull << (i % WORD_BITS);
-}
-
-/* First set bit in [from, to), or to. */
-static uint64_t next_bit(const uint64_t *bits, uint64_t from, uint64_t to)
-{
-	while (from < to) {
-		uint64_t word = bits[from / WORD_BITS] >> (from % WORD_BITS);
-
-		if (word) {
-			from += (uint64_t)__builtin_ctzll(word);
-			return from < to ? from : to;
-		}
-		from = (from / WORD_BITS + 1) * WORD_BITS;
-	}
-	return to;
-}
-
-/* Last set bit in [from, to), or UINT64_MAX. */
-static uint64_t last_bit(const uint64_t *bits, uint64_t from, uint64_t to)
-{
-	while (from < to) {
-		uint64_t top = (to - 1) / WORD_BITS * WORD_BITS;
-		uint64_t word = bits[top / WORD_BITS] << (WORD_BITS - (to - top));
-
-		if (word) {
-			uint64_t i = to - 1 - (uint64_t)__builtin_clzll(word);
-
-			return i >= from ? i : UINT64_MAX;
-		}
-		to = top;
-	}
-	return UINT64_MAX;
-}
-
-static size_t bitmap_bytes(uint64_t n_bits)
-{
-	return (n_bits / WORD_BITS + 1) * sizeof(uint64_t);
-}
-
-static int map_bitmap(uint64_t **ret_bits, uint64_t n_bits)
-{
-	void *p = mmap(NULL, bitmap_bytes(n_bits), PROT_READ | PROT_WRITE,
+	void *p = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
-	*ret_bits = p;
+	*(void **)ret_map = p;
 	return 0;
 }
 
-static void unmap_bitmap(uint64_t *bits, uint64_t n_bits)
+static int map_section(struct text_section *s)
 {
-	if (bits)
-		munmap(bits, bitmap_bytes(n_bits));
+	uint64_t n = s->section->n_bytes;
+	int r = map_bytes(&s->starts, bitmap_bytes(n));
+
+	if (r == 0)
+		r = map_bytes(&s->barriers, bitmap_bytes(n));
+	if (r == 0)
+		r = map_bytes(&s->branches, bitmap_bytes(n));
+	return r == 0 ? map_bytes(&s->lengths, n + 1) : r;
+}
+
+static void unmap_section(struct text_section *s)
+{
+	uint64_t n = s->section->n_bytes;
+
+	if (s->starts)
+		munmap(s->starts, bitmap_bytes(n));
+	if (s->barriers)
+		munmap(s->barriers, bitmap_bytes(n));
+	if (s->branches)
+		munmap(s->branches, bitmap_bytes(n));
+	if (s->lengths)
+		munmap(s->lengths, n + 1);
+}
+
+/* Back to zeros. */
+static void forget_section(struct text_section *s)
+{
+	uint64_t n = s->section->n_bytes;
+
+	madvise(s->starts, bitmap_bytes(n), MADV_DONTNEED);
+	madvise(s->barriers, bitmap_bytes(n), MADV_DONTNEED);
+	madvise(s->branches, bitmap_bytes(n), MADV_DONTNEED);
+	madvise(s->lengths, n + 1, MADV_DONTNEED);
 }
 
 static int compare_sections(const void *a, const void *b)
@@ -135,17 +128,31 @@ static int init_sections(struct text *text, const struct image *image)
 		return -ENOMEM;
 	sort_sections(text, image);
 	for (size_t i = 0; r == 0 && i < text->n_sections; i++) {
-		struct text_section *s = &text->sections[i];
-
-		r = map_bitmap(&s->starts, s->section->n_bytes);
-		if (r == 0)
-			r = map_bitmap(&s->barriers, s->section->n_bytes);
-		text->stats.n_intervals += s->section->n_symbols;
+		r = map_section(&text->sections[i]);
+		text->stats.n_intervals += text->sections[i].section->n_symbols;
 	}
 	return r;
 }
 
+static void fill_from_image(void *context, struct text_fill *fill)
+{
+	const struct image *image = context;
+
+	text_fill_bytes(fill, image->machine);
+}
+
 int text_new(struct text **ret_text, const struct image *image)
+{
+	const struct text_origin origin = {
+		.fill = fill_from_image,
+		.context = (void *)(uintptr_t)image,
+	};
+
+	return text_new_from(ret_text, image, &origin);
+}
+
+int text_new_from(struct text **ret_text, const struct image *image,
+		  const struct text_origin *origin)
 {
 	cleanup(text_cleanup) struct text *text = calloc(1, sizeof(*text));
 	int r;
@@ -153,6 +160,7 @@ int text_new(struct text **ret_text, const struct image *image)
 	if (!text)
 		return -ENOMEM;
 	text->image = image;
+	text->origin = *origin;
 	text->decoded = calloc(1, bitmap_bytes(image->n_symbols));
 	text->irregular = calloc(1, bitmap_bytes(image->n_symbols));
 	if (!text->decoded || !text->irregular)
@@ -168,14 +176,24 @@ void text_free(struct text *text)
 {
 	if (!text)
 		return;
-	for (size_t i = 0; i < text->n_sections; i++) {
-		unmap_bitmap(text->sections[i].starts, text->sections[i].section->n_bytes);
-		unmap_bitmap(text->sections[i].barriers, text->sections[i].section->n_bytes);
-	}
+	for (size_t i = 0; i < text->n_sections; i++)
+		unmap_section(&text->sections[i]);
 	free(text->sections);
 	free(text->decoded);
 	free(text->irregular);
 	free(text);
+}
+
+void text_set_live(struct text *text, const struct live_text *live)
+{
+	const struct text_stats stats = { .n_intervals = text->stats.n_intervals };
+
+	text->live = live;
+	text->stats = stats;
+	memset(text->decoded, 0, bitmap_bytes(text->image->n_symbols));
+	memset(text->irregular, 0, bitmap_bytes(text->image->n_symbols));
+	for (size_t i = 0; i < text->n_sections; i++)
+		forget_section(&text->sections[i]);
 }
 
 static bool holds(const struct text_section *s, uint64_t vaddr)
@@ -213,33 +231,6 @@ static struct text_section *section_at(struct text *text, uint64_t vaddr)
 	return &text->sections[i];
 }
 
-/* Decodes [off, end_off) of the section linearly; says whether the interval is regular. */
-static bool decode_bytes(struct text *text, struct text_section *s, uint64_t off, uint64_t end_off)
-{
-	const struct image_section *section = s->section;
-	bool is_regular = true;
-
-	while (off < end_off) {
-		struct insn insn = insn_decode(text->image->machine, section->bytes + off,
-					       section->n_bytes - off);
-
-		if (insn.n_bytes == 0) {
-			size_t n = insn_resync_bytes(text->image->machine);
-
-			text->stats.n_undecodable_bytes += n;
-			is_regular = false;
-			off += n;
-			continue;
-		}
-		set_bit(s->starts, off);
-		if (insn.is_barrier)
-			set_bit(s->barriers, off);
-		text->stats.n_insns++;
-		off += insn.n_bytes;
-	}
-	return is_regular && off == end_off;
-}
-
 /* The interval from symbol i up to the next symbol's address, clamped to the section. */
 static void symbol_interval(const struct text *text, const struct image_section *section, size_t i,
 			    uint64_t *ret_off, uint64_t *ret_end_off)
@@ -268,17 +259,39 @@ static size_t interval_at(const struct text *text, const struct image_section *s
 	return i == section->first_symbol ? SIZE_MAX : i - 1;
 }
 
+static struct text_fill fill_of(const struct text *text, const struct text_section *s, size_t i)
+{
+	struct text_fill fill = {
+		.section = s->section,
+		.symbol = i,
+		.starts = s->starts,
+		.barriers = s->barriers,
+		.branches = s->branches,
+		.lengths = s->lengths,
+	};
+
+	symbol_interval(text, s->section, i, &fill.off, &fill.end_off);
+	return fill;
+}
+
 static void decode_interval(struct text *text, struct text_section *s, size_t i)
 {
-	uint64_t off, end_off;
+	struct text_fill fill;
 
-	if (get_bit(text->decoded, i))
+	if (bitmap_get(text->decoded, i))
 		return;
-	set_bit(text->decoded, i);
+	bitmap_set(text->decoded, i);
+	fill = fill_of(text, s, i);
+	text_fill_restart(&fill);
+	if (!text->live || !text_fill_is_all_live(&fill, text->live))
+		text->origin.fill(text->origin.context, &fill);
+	if (text->live)
+		text_fill_live(&fill, text->image->machine, text->live);
+	if (fill.is_irregular)
+		bitmap_set(text->irregular, i);
 	text->stats.n_decoded++;
-	symbol_interval(text, s->section, i, &off, &end_off);
-	if (!decode_bytes(text, s, off, end_off))
-		set_bit(text->irregular, i);
+	text->stats.n_insns += fill.n_insns;
+	text->stats.n_undecodable_bytes += fill.n_undecodable_bytes;
 }
 
 /* Decodes all that covers [lo, hi) of the section; true if every byte is in a regular interval. */
@@ -295,7 +308,7 @@ static bool decode_span(struct text *text, struct text_section *s, uint64_t lo_v
 		if (text->image->symbols[i].vaddr >= hi_vaddr)
 			break;
 		decode_interval(text, s, i);
-		is_regular &= !get_bit(text->irregular, i);
+		is_regular &= !bitmap_get(text->irregular, i);
 	}
 	return is_regular;
 }
@@ -321,28 +334,42 @@ bool text_is_insn(struct text *text, uint64_t vaddr)
 	uint64_t bit;
 	struct text_section *s = decoded_at(text, vaddr, &bit);
 
-	return s && get_bit(s->starts, bit);
+	return s && bitmap_get(s->starts, bit);
 }
 
-static struct insn insn_at(struct text *text, uint64_t vaddr)
+/* Length of the instruction that is known to start at the bit. */
+static unsigned int insn_bytes(const struct text *text, const struct text_section *s, uint64_t bit)
 {
-	uint64_t bit;
-	struct text_section *s = decoded_at(text, vaddr, &bit);
+	size_t i = interval_at(text, s->section, s->section->vaddr + bit);
+	struct text_fill fill = fill_of(text, s, i);
 
-	if (!s || !get_bit(s->starts, bit))
-		return (struct insn){ 0 };
-	return insn_decode(text->image->machine, s->section->bytes + bit,
-			   s->section->n_bytes - bit);
+	return text_fill_insn_bytes(&fill, bit);
 }
 
 unsigned int text_insn_bytes(struct text *text, uint64_t vaddr)
 {
-	return insn_at(text, vaddr).n_bytes;
+	uint64_t bit;
+	struct text_section *s = decoded_at(text, vaddr, &bit);
+
+	return s && bitmap_get(s->starts, bit) ? insn_bytes(text, s, bit) : 0;
 }
 
 bool text_is_branch(struct text *text, uint64_t vaddr)
 {
-	return insn_at(text, vaddr).is_branch;
+	uint64_t bit;
+	struct text_section *s = decoded_at(text, vaddr, &bit);
+
+	return s && bitmap_get(s->branches, bit);
+}
+
+bool text_is_live(struct text *text, uint64_t vaddr)
+{
+	unsigned int n;
+
+	if (!text->live || !live_text_has(text->live, vaddr))
+		return false;
+	n = text_insn_bytes(text, vaddr);
+	return n == 0 || live_text_has(text->live, vaddr + n - 1);
 }
 
 /* The part of [lo, hi) that lies in s, as bits. */
@@ -368,7 +395,7 @@ static uint64_t next_barrier(struct text *text, struct text_section *s, uint64_t
 			 bit;
 
 		decode_span(text, s, s->section->vaddr + from, s->section->vaddr + to);
-		bit = next_bit(s->barriers, from, to);
+		bit = bitmap_next(s->barriers, from, to);
 		if (bit < to)
 			return s->section->vaddr + bit;
 		from = to;
@@ -398,7 +425,7 @@ uint64_t text_previous_insn(struct text *text, uint64_t vaddr, uint64_t floor_va
 		return UINT64_MAX;
 	decode_span(text, s, floor_vaddr, vaddr);
 	clip(s, floor_vaddr, vaddr, &from, &to);
-	bit = last_bit(s->starts, from, to);
+	bit = bitmap_last(s->starts, from, to);
 	return bit == UINT64_MAX ? bit : s->section->vaddr + bit;
 }
 
@@ -406,49 +433,31 @@ uint64_t text_previous_insn(struct text *text, uint64_t vaddr, uint64_t floor_va
 static void sum_one_by_one(struct text *text, struct text_section *s, uint64_t from, uint64_t to,
 			   struct text_sum *sum)
 {
-	for (uint64_t i = next_bit(s->starts, from, to); i < to;
-	     i = next_bit(s->starts, i + 1, to)) {
-		struct insn insn = insn_decode(text->image->machine, s->section->bytes + i,
-					       s->section->n_bytes - i);
-
+	for (uint64_t i = bitmap_next(s->starts, from, to); i < to;
+	     i = bitmap_next(s->starts, i + 1, to)) {
 		sum->n_insns++;
-		sum->n_bytes += insn.n_bytes;
+		sum->n_bytes += insn_bytes(text, s, i);
 	}
-}
-
-static uint64_t count_bits(const uint64_t *bits, uint64_t from, uint64_t to)
-{
-	uint64_t n = 0;
-
-	for (; from < to && from % WORD_BITS; from++)
-		n += get_bit(bits, from);
-	for (; from + WORD_BITS <= to; from += WORD_BITS)
-		n += (uint64_t)__builtin_popcountll(bits[from / WORD_BITS]);
-	for (; from < to; from++)
-		n += get_bit(bits, from);
-	return n;
 }
 
 /*
  * In regular text instructions stand without gaps, so the sum is the distance from the first start
- * to the end of the last instruction. Only that last one is decoded again, and only if no start
+ * to the end of the last instruction. Only that one's length is looked for, and only if no start
  * marks its end.
  */
 static void sum_regular(struct text *text, struct text_section *s, uint64_t from, uint64_t to,
 			struct text_sum *sum)
 {
-	uint64_t first = next_bit(s->starts, from, to), end = to;
+	uint64_t first = bitmap_next(s->starts, from, to), end = to;
 
 	if (first == to)
 		return;
-	if (to == s->section->n_bytes || !get_bit(s->starts, to)) {
-		uint64_t last = last_bit(s->starts, first, to);
+	if (to == s->section->n_bytes || !bitmap_get(s->starts, to)) {
+		uint64_t last = bitmap_last(s->starts, first, to);
 
-		end = last + insn_decode(text->image->machine, s->section->bytes + last,
-					 s->section->n_bytes - last)
-				     .n_bytes;
+		end = last + insn_bytes(text, s, last);
 	}
-	sum->n_insns += count_bits(s->starts, first, to);
+	sum->n_insns += bitmap_count(s->starts, first, to);
 	sum->n_bytes += end - first;
 }
 

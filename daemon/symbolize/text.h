@@ -85,9 +85,9 @@ void text_fill_end(struct text_fill *fill);
  * is forgotten. live may be NULL.
  *
  * Facts of the file come first. Then each stretch of an interval that live has is decoded again,
- * from its first instruction start of the file on, and all facts in it are those of the live bytes;
- * an instruction that the stretch holds in part keeps the file's. So a file and an index of it
- * give the same.
+ * from the interval's symbol or the file's first instruction start in it, and the facts in it are
+ * those of the live bytes; an instruction that the stretch holds in part keeps the file's. So a
+ * file and an index of it give the same.
  */
 void text_set_live(struct text *text, const struct live_text *live);
 
