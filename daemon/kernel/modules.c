@@ -81,14 +81,21 @@ static bool take_name(struct word word, struct module *ret)
 	return true;
 }
 
+static bool is_word(struct word word, const char *text)
+{
+	return strlen(text) == word.n && memcmp(word.text, text, word.n) == 0;
+}
+
 static bool parse_line(const char *pos, const char *end, struct module *ret)
 {
 	struct word name, size, n_references, users, state, address;
 
-	return take_word(&pos, end, &name) && take_word(&pos, end, &size) &&
-	       take_word(&pos, end, &n_references) && take_word(&pos, end, &users) &&
-	       take_word(&pos, end, &state) && take_word(&pos, end, &address) &&
-	       take_name(name, ret) && parse_number(size, 10, &ret->size_bytes) &&
+	if (!(take_word(&pos, end, &name) && take_word(&pos, end, &size) &&
+	      take_word(&pos, end, &n_references) && take_word(&pos, end, &users) &&
+	      take_word(&pos, end, &state) && take_word(&pos, end, &address)))
+		return false;
+	ret->is_live = is_word(state, "Live");
+	return take_name(name, ret) && parse_number(size, 10, &ret->size_bytes) &&
 	       parse_address(address, &ret->base_ip);
 }
 

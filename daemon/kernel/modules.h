@@ -5,6 +5,7 @@
  * The modules that are loaded, as /proc/modules lists them.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/macros.h"
@@ -17,6 +18,7 @@ struct module {
 	char name[MODULE_NAME_SIZE]; /* neither '/' nor a dot in front: it names a directory */
 	uint64_t base_ip;	     /* where its text begins; 0: hidden */
 	uint64_t size_bytes; /* of all its parts, which since Linux 6.4 are not contiguous */
+	bool is_live;	     /* neither "Loading" nor "Unloading" */
 };
 
 struct modules {
