@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which system calls the three processes may make.
+ * Which system calls the four processes may make.
  *
- * The opener does so little that it gets a list of what is allowed, and dies of anything else. The
+ * The opener does so little that it gets a list of what is allowed, and dies of anything else; so
+ * does the server of live text, which can open nothing: it reads what was opened for it. The
  * worker reads files with libelf, libdw and the C library, whose newer versions may try newer calls
  * and do without if there are none: what is not on its list does not exist (ENOSYS). The daemon
  * talks to systemd, json, files and its children; a complete list would break with the next
@@ -61,6 +62,40 @@ static const struct rule opener_allowed[] = {
 	CALL_WITH(mmap, 2, PROT_EXEC, 0),
 	CALL_WITH(mmap2, 2, PROT_EXEC, 0),
 	CALL(munmap),
+	CALL_WITH(write, 0, LOW_32_BITS, STDERR_FILENO),
+	CALL(rt_sigreturn),
+	CALL(restart_syscall),
+	CALL(exit),
+	CALL(exit_group),
+};
+
+static const struct rule text_allowed[] = {
+	CALL(recvmsg),
+	CALL(sendmsg),
+	CALL(read),
+	CALL(pread64),
+	CALL(lseek),
+	CALL(_llseek),
+	CALL(close),
+	CALL(clock_gettime),
+	CALL(clock_gettime64),
+	/* what a descriptor is that came along */
+	CALL(fstat),
+	CALL(fstat64),
+	CALL(newfstatat),
+	CALL(fstatat64),
+	CALL(statx),
+	CALL(fstatfs),
+	CALL(fstatfs64),
+	CALL(readlink),
+	CALL(readlinkat),
+	/* of the C library: memory, end and last words */
+	CALL(brk),
+	CALL_WITH(mmap, 2, PROT_EXEC, 0),
+	CALL_WITH(mmap2, 2, PROT_EXEC, 0),
+	CALL(munmap),
+	CALL(mremap),
+	CALL(madvise),
 	CALL_WITH(write, 0, LOW_32_BITS, STDERR_FILENO),
 	CALL(rt_sigreturn),
 	CALL(restart_syscall),
@@ -339,6 +374,13 @@ static int fill_opener(scmp_filter_ctx context)
 	return r ? r : add_rules(context, SCMP_ACT_ALLOW, sanitizer_allowed, N_SANITIZER_ALLOWED);
 }
 
+static int fill_text(scmp_filter_ctx context)
+{
+	int r = add_rules(context, SCMP_ACT_ALLOW, text_allowed, array_size(text_allowed));
+
+	return r ? r : add_rules(context, SCMP_ACT_ALLOW, sanitizer_allowed, N_SANITIZER_ALLOWED);
+}
+
 /* abort() ends by a signal to oneself. */
 static int fill_worker(scmp_filter_ctx context)
 {
@@ -371,6 +413,8 @@ static int fill(scmp_filter_ctx context, enum filter filter)
 		return fill_daemon(context);
 	case FILTER_WORKER:
 		return fill_worker(context);
+	case FILTER_TEXT:
+		return fill_text(context);
 	}
 	return -EINVAL;
 }
@@ -379,6 +423,7 @@ static uint32_t default_action(enum filter filter)
 {
 	switch (filter) {
 	case FILTER_OPENER:
+	case FILTER_TEXT:
 		return SCMP_ACT_KILL_PROCESS;
 	case FILTER_DAEMON:
 		return SCMP_ACT_ALLOW;

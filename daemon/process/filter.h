@@ -15,6 +15,7 @@ enum filter {
 	FILTER_OPENER, /* what it needs; anything else kills */
 	FILTER_DAEMON, /* anything but what gives power over others; that is EPERM */
 	FILTER_WORKER, /* what it needs; anything else is ENOSYS, or EPERM */
+	FILTER_TEXT,   /* what it needs; anything else kills */
 };
 
 /* also: n_also more system calls (SYS_…) to allow. 0; -errno and a sentence. */

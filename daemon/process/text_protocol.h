@@ -17,13 +17,15 @@
 #include <stdint.h>
 #include "base/macros.h"
 #include "base/problem.h"
+#include "kernel/text_pages.h"
 
 #define TEXT_REQUEST_MAGIC 0x31717461u /* "atq1" */
 #define TEXT_REPLY_MAGIC 0x31727461u   /* "atr1" */
 
-/* Whatever the machine's own pages are: smaller ones are less that nobody asked for. */
-#define TEXT_PAGE_BYTES 4096u
-/* A reply with all of them fits into 64 KiB, and so into any socket's buffer. */
+/*
+ * A reply with all of them fits into 64 KiB, and so into any socket's buffer. Pages are of
+ * TEXT_PAGE_BYTES, whatever the machine's own are.
+ */
 #define TEXT_REQUEST_PAGES_MAX 15u
 
 enum text_kind {

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
-#include "base/small_file.h"
+#include "asker.h"
 #include "child.h"
 #include "filter.h"
 #include "sandbox.h"
@@ -40,42 +40,6 @@ struct served {
 	size_t n_fds;
 	_Alignas(8) char bytes[sizeof(struct worker_request) + WORKER_JOB_BYTES_MAX];
 };
-
-/* the peer */
-
-/*
- * In a user namespace that does not know the peer's user, as PrivateUsers= makes one, that user
- * reads as this one (/proc/sys/kernel/overflowuid), which tells nothing: then the socket's mode has
- * to do.
- */
-#define OVERFLOW_UID 65534u
-
-static bool has_all_users(void)
-{
-	unsigned long inside, outside, n;
-	char text[256];
-
-	if (small_file_read_text(AT_FDCWD, "/proc/self/uid_map", text, sizeof(text)) < 0)
-		return true;
-	return sscanf(text, "%lu %lu %lu", &inside, &outside, &n) == 3 && inside == 0 &&
-	       n >= UINT32_MAX;
-}
-
-static int check_peer(int fd, const struct worker_service *service, struct problem *problem)
-{
-	struct ucred peer;
-	socklen_t n_bytes = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n_bytes) < 0)
-		return problem_set(problem, -errno, "worker: ask for its peer: %s",
-				   strerror(errno));
-	if (peer.uid == 0 || peer.uid == geteuid() ||
-	    (service->peer_uid != (uid_t)-1 && peer.uid == service->peer_uid) ||
-	    (peer.uid == OVERFLOW_UID && !has_all_users()))
-		return 0;
-	return problem_set(problem, -EACCES, "worker: user %u may not ask it for work",
-			   (unsigned int)peer.uid);
-}
 
 /* the request */
 
@@ -263,7 +227,7 @@ int worker_serve(int connection_fd, const struct worker_service *service, struct
 	int r;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	r = check_peer(connection_fd, service, problem);
+	r = asker_check(connection_fd, service->peer_uid, "worker", problem);
 	if (r == 0)
 		r = read_request(&served, service, problem);
 	if (r < 0)
