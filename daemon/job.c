@@ -41,7 +41,7 @@ static double overlap_with(int previous_fd, const struct produce_input *input,
 	double overlap;
 
 	if (previous_fd < 0 || previous_compare(previous_fd, produced->profile,
-						input->symbols->names, &overlap, &ignored) < 0)
+						input->objects->names, &overlap, &ignored) < 0)
 		return SHARE_UNKNOWN;
 	return overlap;
 }
@@ -75,46 +75,52 @@ static uint64_t base_vaddr(const struct job *job, const struct image *image)
 	return image->preferred_base;
 }
 
-static int open_symbols(int fd, struct symbols **ret_symbols, struct problem *problem)
+static int open_kernel(int fd, struct objects *objects, struct problem *problem)
 {
 	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
+	struct symbols *symbols;
+	struct object *kernel;
 	struct image *image;
 	int r = image_open(fd, &limits, &image, problem);
 
-	return r == 0 ? symbols_new(image, ret_symbols, problem) : r;
+	if (r == 0)
+		r = symbols_new(image, objects->names, &symbols, problem);
+	return r == 0 ? objects_add_kernel(objects, symbols, &kernel) : r;
 }
 
 /*
- * NULL: there is no vmlinux, or none that is good for anything; said->why says so. That is no
+ * False: there is no vmlinux, or none that is good for anything; said->why says so. That is no
  * failure: counts are published all the same, and are worth as much when one turns up.
  */
-static struct symbols *find_symbols(const struct job *job, struct job_vmlinux *said)
+static bool find_kernel(const struct job *job, struct objects *objects, struct job_vmlinux *said)
 {
 	cleanup(close_cleanup) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct vmlinux_search search;
-	struct symbols *symbols = NULL;
 	struct problem why = { "" };
+	bool is_open = false;
 
 	if (job->without_vmlinux) {
 		snprintf(said->why, sizeof(said->why), "%s", job->without_vmlinux);
-		return NULL;
+		return false;
 	}
 	vmlinux_find(root_fd, &job->vmlinux, &search);
 	if (search.fd < 0) {
 		vmlinux_explain(&search, job->vmlinux.build_id, &why);
 		snprintf(said->why, sizeof(said->why), "%s", why.text);
-		return NULL;
+		return false;
 	}
-	if (open_symbols(search.fd, &symbols, &why) < 0)
+	if (open_kernel(search.fd, objects, &why) < 0)
 		snprintf(said->why, sizeof(said->why), "%.200s: %.190s", vmlinux_path(&search),
 			 why.text[0] ? why.text : "cannot be read");
 	else
+		is_open = true;
+	if (is_open)
 		snprintf(said->path, sizeof(said->path), "%s", vmlinux_path(&search));
 	vmlinux_search_deinit(&search);
-	return symbols;
+	return is_open;
 }
 
-static int symbolize(const struct job *job, struct symbols *symbols,
+static int symbolize(const struct job *job, struct objects *objects,
 		     const struct counters *counters, struct worker_out *out,
 		     struct profile_facts *facts)
 {
@@ -124,11 +130,12 @@ static int symbolize(const struct job *job, struct symbols *symbols,
 		.counts = &counts,
 		.is_ip_only = job->is_ip_only,
 	};
-	uint64_t window_vaddr = base_vaddr(job, symbols->image) - MAP_WINDOW_BELOW_BYTES;
+	uint64_t window_vaddr =
+		base_vaddr(job, objects->kernel->symbols->image) - MAP_WINDOW_BELOW_BYTES;
 	int r = counters_snapshot(counters, window_vaddr, &counts);
 
 	if (r == 0) {
-		input.symbols = symbols;
+		input.objects = objects;
 		input.lost_share = job->lost_share;
 		r = put_profile(&input, job->previous_fd, out, facts);
 	}
@@ -169,16 +176,18 @@ int job_run(void *context, struct worker_out *out, struct problem *problem)
 	const struct job *job = context;
 	struct profile_facts facts = PROFILE_FACTS_INIT;
 	struct job_vmlinux vmlinux = { 0 };
-	cleanup(symbols_cleanup) struct symbols *symbols = NULL;
+	cleanup(objects_deinit) struct objects objects = { 0 };
 	cleanup(counters_cleanup) struct counters *counters = NULL;
 	int r = tally_view_open(&job->view, &counters, problem);
 
 	if (r != 0)
 		return r;
 	facts.is_ip_only = job->is_ip_only;
-	symbols = find_symbols(job, &vmlinux);
-	r = symbols ? symbolize(job, symbols, counters, out, &facts)
-		    : dump_only(counters, vmlinux.why, out, &facts);
+	r = objects_init(&objects);
+	if (r == 0)
+		r = find_kernel(job, &objects, &vmlinux)
+			    ? symbolize(job, &objects, counters, out, &facts)
+			    : dump_only(counters, vmlinux.why, out, &facts);
 	if (r == 0)
 		r = worker_out_put(out, JOB_VMLINUX, &vmlinux, sizeof(vmlinux));
 	return r == 0 ? worker_out_put(out, JOB_FACTS, &facts, sizeof(facts)) : r;

@@ -183,6 +183,29 @@ void counters_write_note(struct counters *counters, const void *note);
 must_check int counters_snapshot(const struct counters *counters, uint64_t window_vaddr,
 				 struct branch_counts *ret);
 
+/* A stretch of the window: offsets lo_off to hi_off, both included, in link-time addresses. */
+struct snapshot_piece {
+	uint32_t lo_off, hi_off;
+	uint64_t vaddr; /* of lo_off */
+};
+
+/*
+ * The same where the window holds several objects, each with its place among link-time addresses:
+ * n pieces by address, disjoint. What is in no piece is VADDR_EXTERNAL, and branches to it are left
+ * out.
+ */
+must_check int counters_snapshot_pieces(const struct counters *counters,
+					const struct snapshot_piece *pieces, size_t n_pieces,
+					struct branch_counts *ret);
+
+/*
+ * How many branches, kept and removed ones, arrived in each of the pieces (by address, disjoint;
+ * vaddr is not looked at): ret_sums[i] in pieces[i], ret_sums[n] elsewhere in the window,
+ * ret_sums[n + 1] outside of it. Of what is not an object this is all that is ever said.
+ */
+void counters_sum_targets(const struct counters *counters, const struct snapshot_piece *pieces,
+			  size_t n_pieces, uint64_t *ret_sums);
+
 /*
  * Verifies the equations at struct counters_totals and the shape of the tables: 0, or -EBADMSG
  * and, in *ret_what, which one does not hold (static text). Reads both tables completely.

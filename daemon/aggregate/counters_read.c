@@ -5,6 +5,8 @@
 #include "counters.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include "branch_counts.h"
 #include "counters_inside.h"
 
@@ -78,9 +80,33 @@ int counters_merge(struct counters *dst, const struct counters *src)
 	return r;
 }
 
-static uint64_t vaddr_of(uint32_t off, uint64_t window_vaddr)
+/* The way from offsets to link-time addresses. */
+struct placing {
+	const struct snapshot_piece *pieces; /* n, by address */
+	size_t n;
+};
+
+/* Index of the piece that off is in, or n: in none. */
+static size_t piece_of(const struct placing *p, uint32_t off)
 {
-	return off == OFF_EXTERNAL ? VADDR_EXTERNAL : window_vaddr + off;
+	size_t low = 0, high = p->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (p->pieces[middle].lo_off <= off)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 && off <= p->pieces[low - 1].hi_off ? low - 1 : p->n;
+}
+
+static uint64_t vaddr_of(const struct placing *p, uint32_t off)
+{
+	size_t i = off == OFF_EXTERNAL ? p->n : piece_of(p, off);
+
+	return i == p->n ? VADDR_EXTERNAL : p->pieces[i].vaddr + (off - p->pieces[i].lo_off);
 }
 
 /*
@@ -94,7 +120,7 @@ static size_t n_items_max(const struct table *table)
 	return n_used < table->n_slots ? (size_t)n_used + 1 : table->n_slots;
 }
 
-static size_t list_branches(const struct table *table, uint64_t window_vaddr,
+static size_t list_branches(const struct table *table, const struct placing *placing,
 			    struct branch_count *branches, size_t n_max)
 {
 	size_t n = 0;
@@ -102,19 +128,20 @@ static size_t list_branches(const struct table *table, uint64_t window_vaddr,
 	for (size_t i = 1; i < table->n_slots && n < n_max; i++) {
 		const struct slot *slot = &table->slots[i];
 		uint64_t key = key_as_counted(slot->key, slot->value);
+		uint64_t to_vaddr = vaddr_of(placing, key_second(key));
 
-		if (key_second(key) == OFF_EXTERNAL)
+		if (to_vaddr == VADDR_EXTERNAL)
 			continue;
 		branches[n++] = (struct branch_count){
-			.from_vaddr = vaddr_of(key_first(key), window_vaddr),
-			.to_vaddr = vaddr_of(key_second(key), window_vaddr),
+			.from_vaddr = vaddr_of(placing, key_first(key)),
+			.to_vaddr = to_vaddr,
 			.n = slot->value & COUNT_MAX,
 		};
 	}
 	return n;
 }
 
-static size_t list_ranges(const struct table *table, uint64_t window_vaddr,
+static size_t list_ranges(const struct table *table, const struct placing *placing,
 			  struct range_count *ranges, size_t n_max)
 {
 	size_t n = 0;
@@ -125,17 +152,18 @@ static size_t list_ranges(const struct table *table, uint64_t window_vaddr,
 		if (!slot->value)
 			continue;
 		ranges[n++] = (struct range_count){
-			.start_vaddr = vaddr_of(key_first(slot->key), window_vaddr),
-			.end_vaddr = vaddr_of(key_second(slot->key), window_vaddr),
+			.start_vaddr = vaddr_of(placing, key_first(slot->key)),
+			.end_vaddr = vaddr_of(placing, key_second(slot->key)),
 			.n = slot->value,
 		};
 	}
 	return n;
 }
 
-int counters_snapshot(const struct counters *counters, uint64_t window_vaddr,
-		      struct branch_counts *ret)
+int counters_snapshot_pieces(const struct counters *counters, const struct snapshot_piece *pieces,
+			     size_t n_pieces, struct branch_counts *ret)
 {
+	const struct placing placing = { pieces, n_pieces };
 	const size_t n_branches_max = n_items_max(&counters->edges);
 	const size_t n_ranges_max = n_items_max(&counters->ranges);
 	struct branch_counts counts = { 0 };
@@ -147,11 +175,37 @@ int counters_snapshot(const struct counters *counters, uint64_t window_vaddr,
 		return -ENOMEM;
 	}
 	counts.n_branches =
-		list_branches(&counters->edges, window_vaddr, counts.branches, n_branches_max);
-	counts.n_ranges = list_ranges(&counters->ranges, window_vaddr, counts.ranges, n_ranges_max);
+		list_branches(&counters->edges, &placing, counts.branches, n_branches_max);
+	counts.n_ranges = list_ranges(&counters->ranges, &placing, counts.ranges, n_ranges_max);
 	branch_counts_normalize(&counts);
 	*ret = counts;
 	return 0;
+}
+
+int counters_snapshot(const struct counters *counters, uint64_t window_vaddr,
+		      struct branch_counts *ret)
+{
+	/* offset 0 is external before it is looked up */
+	const struct snapshot_piece all = { 0, UINT32_MAX, window_vaddr };
+
+	return counters_snapshot_pieces(counters, &all, 1, ret);
+}
+
+void counters_sum_targets(const struct counters *counters, const struct snapshot_piece *pieces,
+			  size_t n_pieces, uint64_t *ret_sums)
+{
+	const struct placing placing = { pieces, n_pieces };
+	const struct table *table = &counters->edges;
+
+	memset(ret_sums, 0, (n_pieces + 2) * sizeof(*ret_sums));
+	/* slot 0 is of branches between two external addresses */
+	for (size_t i = 0; i < table->n_slots; i++) {
+		const struct slot *slot = &table->slots[i];
+		uint32_t off = key_second(slot->key);
+
+		ret_sums[off == OFF_EXTERNAL ? n_pieces + 1 : piece_of(&placing, off)] +=
+			slot->value & COUNT_MAX;
+	}
 }
 
 static uint64_t sum_of(const uint64_t *items, size_t n)

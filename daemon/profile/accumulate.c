@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All questions about addresses are gathered first and sorted by unit and address; then each unit
- * that is asked about is loaded once. Sums and maxima do not care about the order.
+ * that is asked about is loaded once. Sums and maxima do not care about the order. Units of all
+ * objects are numbered as one row, so that those of one object follow each other.
  */
 #include "accumulate.h"
 
@@ -19,12 +20,21 @@ struct question {
 	uint64_t lo_vaddr;
 	uint64_t hi_vaddr; /* [lo, hi); of a call lo + 1 */
 	uint64_t n;
-	uint32_t unit;
+	uint32_t unit;	 /* in the row of all */
 	uint32_t callee; /* its name; NAME_NONE: a covered interval */
 };
 
+/* An object that has symbols. */
+struct part {
+	const struct object *object;
+	uint32_t first_unit; /* in the row of all */
+};
+
 struct work {
-	struct symbols *symbols;
+	const struct objects *objects;
+	struct part *parts; /* n_parts, by address and so by first_unit */
+	size_t n_parts;
+	const struct part *part; /* that questions are answered of; NULL: none yet */
 	enum accumulate_rule rule;
 	struct profile *profile;
 	struct accumulate_stats *stats;
@@ -50,43 +60,84 @@ static int ask(struct work *w, struct question question)
 	return r;
 }
 
+/* The part that vaddr is in, or NULL. llvm-profgen looks up everything in its one binary. */
+static const struct part *part_at(const struct work *w, uint64_t vaddr)
+{
+	size_t low = 0, high = w->n_parts;
+
+	if (w->rule == ACCUMULATE_LLVM)
+		return w->n_parts ? w->parts : NULL;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (w->parts[middle].object->lo_vaddr <= vaddr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 && vaddr < w->parts[low - 1].object->hi_vaddr ? &w->parts[low - 1] : NULL;
+}
+
 /* Splits [lo, hi) where units change; what no unit describes has no frames. */
-static int ask_interval(struct work *w, uint64_t lo, uint64_t hi, uint64_t n, uint32_t callee)
+static int ask_interval(struct work *w, const struct part *part, uint64_t lo, uint64_t hi,
+			uint64_t n, uint32_t callee)
 {
 	int r = 0;
 
 	while (r == 0 && lo < hi) {
 		uint64_t unit_hi;
-		size_t unit = unit_map_find(&w->symbols->units, lo, &unit_hi);
+		size_t unit = unit_map_find(&part->object->symbols->units, lo, &unit_hi);
 		uint64_t piece_hi = unit_hi < hi ? unit_hi : hi;
 
 		if (unit != DWARF_NO_UNIT)
-			r = ask(w, (struct question){ lo, piece_hi, n, (uint32_t)unit, callee });
+			r = ask(w, (struct question){ lo, piece_hi, n,
+						      part->first_unit + (uint32_t)unit, callee });
 		lo = piece_hi;
 	}
 	return r;
 }
 
-static int ask_coverage(struct work *w, const struct branch_counts *counts)
+static int ask_coverage(struct work *w, const struct part *part, const struct branch_counts *ranges)
 {
 	struct coverage coverage;
-	int r = coverage_compute(counts, &w->symbols->functions, &coverage);
+	int r = coverage_compute(ranges, &part->object->symbols->functions, &coverage);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < coverage.n; i++)
-		r = ask_interval(w, coverage.items[i].start_vaddr, coverage.items[i].end_vaddr + 1,
-				 coverage.items[i].n, NAME_NONE);
+		r = ask_interval(w, part, coverage.items[i].start_vaddr,
+				 coverage.items[i].end_vaddr + 1, coverage.items[i].n, NAME_NONE);
 	coverage_deinit(&coverage);
+	return r;
+}
+
+/* Ranges are sorted by where they start, so those of one part stand together. */
+static int ask_ranges(struct work *w, const struct branch_counts *counts)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < counts->n_ranges;) {
+		const struct part *part = part_at(w, counts->ranges[i].start_vaddr);
+		size_t first = i;
+
+		while (i < counts->n_ranges && part_at(w, counts->ranges[i].start_vaddr) == part)
+			i++;
+		if (part)
+			r = ask_coverage(w, part,
+					 &(struct branch_counts){ .ranges = &counts->ranges[first],
+								  .n_ranges = i - first });
+	}
 	return r;
 }
 
 /* A branch to a function's entry: its head, and a question about the caller's line. */
 static int ask_call(struct work *w, const struct branch_count *branch)
 {
-	struct names *names = w->symbols->names;
+	const struct part *from = part_at(w, branch->from_vaddr);
+	const struct part *to = part_at(w, branch->to_vaddr);
 	const struct function_range *entry =
-		functions_entry_at(&w->symbols->functions, branch->to_vaddr);
+		to ? functions_entry_at(&to->object->symbols->functions, branch->to_vaddr) : NULL;
+	struct names *names = w->objects->names;
 	struct function *function;
 	struct name name;
 	uint32_t callee;
@@ -102,9 +153,9 @@ static int ask_call(struct work *w, const struct branch_count *branch)
 	if (!function)
 		return profile_error(w->profile);
 	function->head = saturating_add(function->head, branch->n);
-	if (w->rule == ACCUMULATE_ACCURATE && branch->from_vaddr == VADDR_EXTERNAL)
+	if (!from || (w->rule == ACCUMULATE_ACCURATE && branch->from_vaddr == VADDR_EXTERNAL))
 		return 0;
-	return ask_interval(w, branch->from_vaddr, branch->from_vaddr + 1, branch->n, callee);
+	return ask_interval(w, from, branch->from_vaddr, branch->from_vaddr + 1, branch->n, callee);
 }
 
 static int compare_questions(const void *a, const void *b)
@@ -192,7 +243,7 @@ static struct record *leaf_record(struct work *w, int *ret_error)
 /* The instructions of [lo, hi), all of one location, ran n times each. */
 static int add_body(struct work *w, uint64_t lo, uint64_t hi, uint64_t n)
 {
-	struct text_sum sum = text_sum_insns(w->symbols->text, lo, hi);
+	struct text_sum sum = text_sum_insns(w->part->object->symbols->text, lo, hi);
 	const struct frame *leaf = &w->frames[w->n_frames - 1];
 	struct record *record;
 	uint64_t total, samples;
@@ -246,9 +297,33 @@ static int answer_call(struct work *w, const struct question *q)
 	return record ? profile_add_target(w->profile, record, q->callee, q->n) : r;
 }
 
+static void leave_part(struct work *w)
+{
+	if (!w->part)
+		return;
+	w->stats->n_too_deep += w->uf.n_too_deep;
+	unit_frames_deinit(&w->uf);
+	w->part = NULL;
+}
+
+/* Makes w->part the one that the unit is of. */
+static void enter_part(struct work *w, uint32_t unit)
+{
+	const struct part *last = w->parts + w->n_parts - 1;
+	const struct part *part = w->part ? w->part : w->parts;
+
+	while (part < last && part[1].first_unit <= unit)
+		part++;
+	if (part == w->part)
+		return;
+	leave_part(w);
+	w->part = part;
+	unit_frames_init(&w->uf, &part->object->symbols->dwarf, w->objects->names);
+}
+
 static int answer_all(struct work *w)
 {
-	size_t unit = DWARF_NO_UNIT;
+	uint32_t unit = UINT32_MAX;
 	int r = 0;
 
 	if (w->n_questions)
@@ -260,11 +335,13 @@ static int answer_all(struct work *w)
 			unit = q->unit;
 			w->stats->n_units++;
 			w->location.hi_vaddr = 0;
-			r = unit_frames_load(&w->uf, unit);
+			enter_part(w, unit);
+			r = unit_frames_load(&w->uf, unit - w->part->first_unit);
 		}
 		if (r == 0)
 			r = q->callee == NAME_NONE ? answer_body(w, q) : answer_call(w, q);
 	}
+	leave_part(w);
 	return r;
 }
 
@@ -290,7 +367,7 @@ static void raise_to_targets(struct profile *profile)
 
 static int run(struct work *w, const struct branch_counts *counts)
 {
-	int r = ask_coverage(w, counts);
+	int r = ask_ranges(w, counts);
 
 	for (size_t i = 0; r == 0 && i < counts->n_branches; i++)
 		r = ask_call(w, &counts->branches[i]);
@@ -304,7 +381,35 @@ static int run(struct work *w, const struct branch_counts *counts)
 	return 0;
 }
 
-int accumulate(struct symbols *symbols, enum accumulate_rule rule,
+/* -E2BIG: 2^32 units in all. */
+static int list_parts(struct work *w)
+{
+	const struct objects *objects = w->objects;
+	uint32_t n_units = 0;
+
+	w->parts = calloc(objects->n + 1, sizeof(*w->parts));
+	if (!w->parts)
+		return -ENOMEM;
+	for (size_t i = 0; i < objects->n; i++) {
+		const struct object *object = objects->items[i];
+
+		if (!object->symbols || (w->rule == ACCUMULATE_LLVM && !object->is_kernel))
+			continue;
+		if (object->symbols->dwarf.n_units >= UINT32_MAX - n_units)
+			return -E2BIG;
+		w->parts[w->n_parts++] = (struct part){ object, n_units };
+		n_units += (uint32_t)object->symbols->dwarf.n_units;
+	}
+	return 0;
+}
+
+/* All are of one kind, see objects_set_symbols(). */
+static bool is_fs(const struct work *w)
+{
+	return w->n_parts && w->parts[0].object->symbols->image->is_fs;
+}
+
+int accumulate(const struct objects *objects, enum accumulate_rule rule,
 	       const struct branch_counts *counts, size_t ceiling_bytes,
 	       struct profile **ret_profile, struct accumulate_stats *ret_stats)
 {
@@ -314,22 +419,22 @@ int accumulate(struct symbols *symbols, enum accumulate_rule rule,
 
 	if (!w)
 		return -ENOMEM;
-	w->symbols = symbols;
+	w->objects = objects;
 	w->rule = rule;
 	w->stats = &stats;
-	unit_frames_init(&w->uf, &symbols->dwarf, symbols->names);
-	r = profile_new(&w->profile, symbols->names, ceiling_bytes);
+	r = list_parts(w);
+	if (r == 0)
+		r = profile_new(&w->profile, objects->names, ceiling_bytes);
 	if (r == 0) {
-		w->profile->is_fs = symbols->image->is_fs;
+		w->profile->is_fs = is_fs(w);
 		r = run(w, counts);
 	}
-	stats.n_too_deep = w->uf.n_too_deep;
 	if (r == 0) {
 		*ret_profile = steal_ptr(w->profile);
 		*ret_stats = stats;
 	}
 	profile_free(w->profile);
-	unit_frames_deinit(&w->uf);
+	free(w->parts);
 	free(w->questions);
 	free(w);
 	return r;

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include "aggregate/branch_counts.h"
 #include "base/macros.h"
-#include "symbolize/symbols.h"
+#include "symbolize/objects.h"
 #include "tree.h"
 
 enum accumulate_rule {
@@ -33,9 +33,12 @@ struct accumulate_stats {
 };
 
 /*
- * counts->ranges are ranges (ranges_select()), normalized. The profile uses symbols->names and is
- * sorted; it is valid as long as symbols is. 0; -ENOMEM; -E2BIG.
+ * counts->ranges are ranges (ranges_select()), normalized. All objects go into one profile, in
+ * which functions of one name are one; a call's line is looked up in the caller's object. What is
+ * in an object without symbols is in none. ACCUMULATE_LLVM: everything is the kernel's, which has
+ * symbols. The profile uses objects->names and is sorted; it is valid as long as objects is. 0;
+ * -ENOMEM; -E2BIG.
  */
-must_check int accumulate(struct symbols *symbols, enum accumulate_rule rule,
+must_check int accumulate(const struct objects *objects, enum accumulate_rule rule,
 			  const struct branch_counts *counts, size_t ceiling_bytes,
 			  struct profile **ret_profile, struct accumulate_stats *ret_stats);

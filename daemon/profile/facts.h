@@ -17,7 +17,7 @@
 
 struct problem;
 
-#define PROFILE_FACTS_VERSION 2u
+#define PROFILE_FACTS_VERSION 3u
 
 /*
  * No padding, on machines of 32 bits neither; begins as PROFILE_FACTS_INIT, and zeros stay where

@@ -7,7 +7,6 @@
 #include "bolt.h"
 #include "extbinary.h"
 #include "facts.h"
-#include "symbolize/patches.h"
 #include "textual.h"
 #include "tree.h"
 #include "unsymbolized.h"
@@ -15,6 +14,7 @@
 void produced_deinit(struct produced *produced)
 {
 	profile_free(produced->profile);
+	free(produced->figures_of);
 	*produced = (struct produced){ 0 };
 }
 
@@ -27,19 +27,20 @@ static enum range_rule rule_of(const struct produce_input *input)
 
 int produce_select(const struct produce_input *input, struct produced *produced)
 {
-	struct patches patches = { 0 };
+	const enum range_rule rule = rule_of(input);
+	int r = rule == RANGES_LLVM ? 0 : objects_load_patches(input->objects);
 	const struct selection selection = {
-		.symbols = input->symbols,
-		.patches = &patches,
-		.rule = rule_of(input),
+		.objects = input->objects,
+		.rule = rule,
+		.figures = calloc(input->objects->n + 1, sizeof(*selection.figures)),
 	};
-	int r = selection.rule == RANGES_LLVM ? 0 : patches_load(&patches, input->symbols->image);
 
-	if (r < 0)
-		return r;
+	free(produced->figures_of);
+	produced->figures_of = selection.figures;
+	if (r < 0 || !selection.figures)
+		return r < 0 ? r : -ENOMEM;
 	branches_select(&selection, input->counts, &produced->branches);
 	ranges_select(&selection, input->counts, &produced->ranges);
-	patches_deinit(&patches);
 	produced->is_selected = true;
 	return 0;
 }
@@ -65,7 +66,7 @@ int produce_profile(const struct produce_input *input, struct produced *produced
 	struct accumulate_stats stats;
 	struct show_figures figures;
 	struct profile *profile;
-	int r = accumulate(input->symbols, rule, input->counts, input->profile_bytes_max, &profile,
+	int r = accumulate(input->objects, rule, input->counts, input->profile_bytes_max, &profile,
 			   &stats);
 
 	if (r < 0)
@@ -83,9 +84,10 @@ int produce_profile(const struct produce_input *input, struct produced *produced
 	return 0;
 }
 
+/* BOLT optimizes one file, which is the kernel here. */
 static int encode_bolt(const struct produce_input *input, struct buf *buf)
 {
-	const struct functions *f = &input->symbols->functions;
+	const struct functions *f = &input->objects->kernel->symbols->functions;
 	cleanup(free_cleanup) uint64_t *starts = malloc((f->n_starts + 1) * sizeof(*starts));
 
 	if (!starts)
@@ -150,12 +152,13 @@ void produce_facts(const struct produce_input *input, const struct produced *pro
 
 	facts.is_selected = produced->is_selected;
 	facts.is_ip_only = input->is_ip_only;
-	if (input->symbols) {
-		const struct build_id *id = &input->symbols->image->build_id;
+	if (input->objects && input->objects->kernel) {
+		const struct build_id *id = &input->objects->kernel->build_id;
 
 		memcpy(facts.build_id, id->bytes, sizeof(facts.build_id));
 		facts.n_build_id_bytes = id->n_bytes;
-		facts.n_units_damaged = input->symbols->dwarf.stats.n_units_damaged;
+		facts.n_units_damaged =
+			input->objects->kernel->symbols->dwarf.stats.n_units_damaged;
 	}
 	facts.n_branches = input->counts->n_branches;
 	facts.n_ranges = input->counts->n_ranges;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Counts and the image they are of, in; a profile, its figures and its verdict, out. One way for
+ * Counts and the objects they are of, in; a profile, its figures and its verdict, out. One way for
  * the tool that converts files and for the daemon's worker.
  *
  * Three steps, each optional to the next: a dump of counts needs no profile, counts that were
@@ -17,7 +17,7 @@
 #include "base/macros.h"
 #include "ranges.h"
 #include "show.h"
-#include "symbolize/symbols.h"
+#include "symbolize/objects.h"
 #include "verdict.h"
 
 struct profile_facts;
@@ -30,7 +30,8 @@ enum produce_format {
 };
 
 struct produce_input {
-	struct symbols *symbols; /* borrowed; NULL: there is no image, only the dump of counts */
+	/* borrowed; NULL: nothing is known but the counts, of which a dump can be made */
+	struct objects *objects;
 	struct branch_counts *counts; /* borrowed; produce_select() replaces what is in it */
 	bool is_llvm;		      /* compatible: what llvm-profgen makes of the same counts */
 	bool is_ip_only;    /* Mode=ip: pairs (ip, ip) instead of stacks; branches are none */
@@ -52,8 +53,9 @@ struct produced {
 	bool is_selected; /* else ranges and branches say nothing */
 	struct range_health ranges;
 	struct branch_health branches;
+	struct object_figures *figures_of; /* owned: as in struct selection; NULL: not selected */
 	struct profile
-		*profile; /* owned, sorted, as long as the symbols live; NULL: none was made */
+		*profile; /* owned, sorted, as long as the objects live; NULL: none was made */
 	struct accumulate_stats accumulate;
 	struct show_figures figures; /* with the verdict, by all that is known */
 };

@@ -3,7 +3,8 @@
 
 /*
  * From counted pairs to fall-through ranges: which of the pairs (target, next source) can have been
- * executed straight through in this image, and how healthy the data is.
+ * executed straight through in their object, and how healthy the data is. No range spans two
+ * objects.
  *
  * Compatible rule: llvm-profgen 19.1, ProfiledBinary.h isValidFallThroughRange(), PerfReader.cpp
  * warnInvalidRange(): the shares of its warnings are exactly those of struct range_health
@@ -13,8 +14,7 @@
 #include <stdint.h>
 #include "aggregate/branch_counts.h"
 #include "base/macros.h"
-#include "symbolize/patches.h"
-#include "symbolize/symbols.h"
+#include "symbolize/objects.h"
 
 enum range_rule {
 	RANGES_LLVM, /* what llvm-profgen keeps */
@@ -33,7 +33,7 @@ enum range_rule {
 /* Weighted counts: how many sampled pairs, not how many distinct ones. */
 struct range_health {
 	uint64_t n_pairs;	    /* all, also those with an external side */
-	uint64_t n_external;	    /* a side or both lie outside the image's code */
+	uint64_t n_external;	    /* a side or both lie outside the code that has symbols */
 	uint64_t n_not_on_boundary; /* start is no instruction, or end no branch, call or return */
 	uint64_t n_no_function;	    /* start lies in no function */
 	uint64_t n_cross_function;  /* end lies behind the function that start is in */
@@ -47,11 +47,13 @@ struct range_health {
 	uint64_t n_patched_end;	  /* an end inside a rewritten site, moved to its start */
 	uint64_t
 		n_patched_barrier; /* used, though across a barrier of the file: it was rewritten */
+	uint64_t n_no_symbols;	   /* of n_external: a side is in an object without symbols */
+	uint64_t n_between;	   /* of n_bogus: the sides are in two objects */
 };
 
 /*
- * Of the pairs whose both ends are code of the image, those that were thrown away: what does not
- * fit the image. SHARE_UNKNOWN (verdict.h): there are no such pairs. At most 1, whatever the
+ * Of the pairs whose both ends are known to be code, those that were thrown away: what does not
+ * fit the files. SHARE_UNKNOWN (verdict.h): there are no such pairs. At most 1, whatever the
  * counts.
  */
 double ranges_invalid_share(const struct range_health *health);
@@ -59,19 +61,42 @@ double ranges_invalid_share(const struct range_health *health);
 /* Weighted counts of branches. */
 struct branch_health {
 	uint64_t n_branches;	    /* all */
-	uint64_t n_no_target;	    /* dropped: the target is no instruction of the image */
-	uint64_t n_external_source; /* of those kept: the source lies outside the image's code */
+	uint64_t n_no_target;	    /* dropped: the target is no instruction of a file we have */
+	uint64_t n_external_source; /* of those kept: the source is none, likewise */
 	uint64_t
 		n_patched; /* RANGES_ACCURATE: an end inside a rewritten site, moved to its start */
+	uint64_t n_no_symbols; /* of n_no_target: it is in an object without symbols */
+	uint64_t n_between;    /* of those kept: from one object into another */
 };
+
+/*
+ * What became of the counts of one object: of branches that arrive in it, of pairs that start in it
+ * (or end in it, if the start is in none).
+ */
+struct object_figures {
+	struct branch_health branches;
+	struct range_health ranges;
+	/*
+	 * Of all branches that arrive (RANGES_IP: of all pairs), those whose target is in a
+	 * function of the debug information, so that it has frames. Not of RANGES_LLVM.
+	 */
+	uint64_t n_named;
+};
+
+void object_figures_add(struct object_figures *sum, const struct object_figures *part);
 
 /* Longest range that RANGES_ACCURATE believes (google/autofdo, sample_reader.cc). */
 #define RANGE_BYTES_MAX (1u << 20)
 
+/* RANGES_LLVM knows no modules: everything is the kernel's. The others want patches loaded. */
 struct selection {
-	struct symbols *symbols;
-	const struct patches *patches; /* of RANGES_ACCURATE */
+	const struct objects *objects;
 	enum range_rule rule;
+	/*
+	 * objects->n + 1, zeroed or of the other selection, by struct object's number; the last one
+	 * is of what is in no object. NULL: only sums are asked for.
+	 */
+	struct object_figures *figures;
 };
 
 /*
@@ -82,8 +107,8 @@ void ranges_select(const struct selection *selection, struct branch_counts *coun
 		   struct range_health *ret_health);
 
 /*
- * Replaces counts->branches by those that arrive at an instruction of the image, normalized; a
- * source that is none becomes VADDR_EXTERNAL. RANGES_IP: there are none, whatever was counted.
+ * Replaces counts->branches by those that arrive at an instruction, normalized; a source that is
+ * none becomes VADDR_EXTERNAL. RANGES_IP: there are none, whatever was counted.
  */
 void branches_select(const struct selection *selection, struct branch_counts *counts,
 		     struct branch_health *ret_health);

@@ -14,9 +14,7 @@ static int load(struct symbols *s, struct problem *problem)
 		return problem_set(problem, -ENODATA,
 				   "image: no .debug_info; give the vmlinux that was built with "
 				   "debug information");
-	r = names_new(&s->names, SYMBOLS_NAMES_CEILING_BYTES);
-	if (r == 0)
-		r = text_new(&s->text, s->image);
+	r = text_new(&s->text, s->image);
 	if (r == 0)
 		r = dwarf_init(&s->dwarf, s->image);
 	if (r == 0)
@@ -29,7 +27,8 @@ static int load(struct symbols *s, struct problem *problem)
 	return r;
 }
 
-int symbols_new(struct image *image, struct symbols **ret_symbols, struct problem *problem)
+int symbols_new(struct image *image, struct names *names, struct symbols **ret_symbols,
+		struct problem *problem)
 {
 	cleanup(symbols_cleanup) struct symbols *s = calloc(1, sizeof(*s));
 	int r;
@@ -39,6 +38,7 @@ int symbols_new(struct image *image, struct symbols **ret_symbols, struct proble
 		return -ENOMEM;
 	}
 	s->image = image;
+	s->names = names;
 	r = load(s, problem);
 	if (r < 0)
 		return r;
@@ -54,7 +54,6 @@ void symbols_free(struct symbols *s)
 	functions_deinit(&s->functions);
 	dwarf_deinit(&s->dwarf);
 	text_free(s->text);
-	names_free(s->names);
 	image_free(s->image);
 	free(s);
 }

@@ -16,7 +16,7 @@
 
 struct symbols {
 	struct image *image; /* owned */
-	struct names *names; /* owned; function names of the image, and what a profile adds */
+	struct names *names; /* borrowed; of all objects together (objects.h), and of the profile */
 	struct text *text;
 	struct dwarf dwarf;
 	struct functions functions;
@@ -26,10 +26,10 @@ struct symbols {
 #define SYMBOLS_NAMES_CEILING_BYTES (1ull << 30)
 
 /*
- * Takes image, also on failure. 0; -ENOMEM; -E2BIG; -ENODATA: the image has no symbols or no
- * debug information, so that no address of it can be named.
+ * Takes image, also on failure; borrows names. 0; -ENOMEM; -E2BIG; -ENODATA: the image has no
+ * symbols or no debug information, so that no address of it can be named.
  */
-must_check int symbols_new(struct image *image, struct symbols **ret_symbols,
+must_check int symbols_new(struct image *image, struct names *names, struct symbols **ret_symbols,
 			   struct problem *problem);
 void symbols_free(struct symbols *symbols);
 DEFINE_CLEANUP(struct symbols, symbols, symbols_free)

@@ -126,11 +126,10 @@ static void check_frames(struct dice *dice, struct symbols *s)
 	unit_frames_deinit(&uf);
 }
 
-static void check_profile(struct dice *dice, struct symbols *s, const struct patches *patches,
-			  bool is_accurate)
+static void check_profile(struct dice *dice, const struct objects *objects, bool is_accurate)
 {
-	struct selection selection = { s, patches, is_accurate ? RANGES_ACCURATE : RANGES_LLVM };
-	struct branch_counts counts = make_counts(dice, s);
+	struct selection selection = { objects, is_accurate ? RANGES_ACCURATE : RANGES_LLVM, NULL };
+	struct branch_counts counts = make_counts(dice, objects->kernel->symbols);
 	struct range_health ranges;
 	struct branch_health branches;
 	struct accumulate_stats stats;
@@ -138,8 +137,8 @@ static void check_profile(struct dice *dice, struct symbols *s, const struct pat
 
 	ranges_select(&selection, &counts, &ranges);
 	branches_select(&selection, &counts, &branches);
-	if (accumulate(s, is_accurate ? ACCUMULATE_ACCURATE : ACCUMULATE_LLVM, &counts, CEILING,
-		       &profile, &stats) == 0)
+	if (accumulate(objects, is_accurate ? ACCUMULATE_ACCURATE : ACCUMULATE_LLVM, &counts,
+		       CEILING, &profile, &stats) == 0)
 		profile_free(profile);
 	branch_counts_deinit(&counts);
 }
@@ -150,22 +149,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 	struct dice dice = { data, n_bytes, n_bytes };
 	struct problem problem;
 	struct symbols *symbols;
-	struct patches patches;
+	struct objects objects;
+	struct object *kernel;
 	struct image *image;
 
 	if (n_bytes == 0)
 		return 0;
 	if (image_open_memory(data, n_bytes, &limits, &image, &problem) != 0)
 		return 0;
-	if (symbols_new(image, &symbols, &problem) != 0)
-		return 0;
-	check_text(&dice, symbols);
-	check_frames(&dice, symbols);
-	if (patches_load(&patches, symbols->image) != 0)
+	if (objects_init(&objects) != 0)
 		abort();
-	check_profile(&dice, symbols, &patches, false);
-	check_profile(&dice, symbols, &patches, true);
-	patches_deinit(&patches);
-	symbols_free(symbols);
+	if (symbols_new(image, objects.names, &symbols, &problem) == 0) {
+		check_text(&dice, symbols);
+		check_frames(&dice, symbols);
+		if (objects_add_kernel(&objects, symbols, &kernel) != 0 ||
+		    objects_load_patches(&objects) != 0)
+			abort();
+		check_profile(&dice, &objects, false);
+		check_profile(&dice, &objects, true);
+	}
+	objects_deinit(&objects);
 	return 0;
 }

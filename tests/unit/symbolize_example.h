@@ -11,6 +11,7 @@
 #include "dwarf_writer.h"
 #include "elf_writer.h"
 #include "symbolize/image.h"
+#include "symbolize/objects.h"
 #include "symbolize/symbols.h"
 
 #define TEXT_VADDR 0x401000ull
@@ -22,7 +23,8 @@ struct example {
 	uint8_t *bytes;
 	size_t n_bytes;
 	struct image *image;
-	struct symbols *symbols; /* if loaded, it owns the image */
+	struct objects objects;	 /* if loaded, it owns the symbols */
+	struct symbols *symbols; /* of the kernel, if loaded; it owns the image */
 };
 
 enum example_abbrev {
@@ -123,19 +125,21 @@ static inline struct image *example_open(struct example *x)
 
 static inline struct symbols *example_load(struct example *x)
 {
+	struct object *kernel;
 	struct problem problem;
 
-	if (symbols_new(example_open(x), &x->symbols, &problem) != 0)
+	if (objects_init(&x->objects) != 0 ||
+	    symbols_new(example_open(x), x->objects.names, &x->symbols, &problem) != 0 ||
+	    objects_add_kernel(&x->objects, x->symbols, &kernel) != 0)
 		abort();
 	return x->symbols;
 }
 
 static inline void example_deinit(struct example *x)
 {
-	if (x->symbols)
-		symbols_free(x->symbols);
-	else
+	if (!x->symbols)
 		image_free(x->image);
+	objects_deinit(&x->objects);
 	free(x->bytes);
 	dwarf_writer_deinit(&x->dwarf);
 	elf_writer_deinit(&x->elf);

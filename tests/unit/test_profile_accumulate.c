@@ -62,7 +62,7 @@ static char *run(struct fixture *f, enum accumulate_rule rule, struct accumulate
 	char *text;
 
 	branch_counts_normalize(&f->counts);
-	assert_int_equal(accumulate(f->x.symbols, rule, &f->counts, CEILING, &profile, ret_stats),
+	assert_int_equal(accumulate(&f->x.objects, rule, &f->counts, CEILING, &profile, ret_stats),
 			 0);
 	text = text_of(profile);
 	profile_free(profile);
@@ -206,7 +206,7 @@ static void test_accumulate_beyond_the_ceiling_is_refused(void **state)
 
 	example(&f);
 	add_range(&f, 0, 0xf, 1);
-	assert_int_equal(accumulate(f.x.symbols, ACCUMULATE_LLVM, &f.counts, 64, &profile, &stats),
+	assert_int_equal(accumulate(&f.x.objects, ACCUMULATE_LLVM, &f.counts, 64, &profile, &stats),
 			 -E2BIG);
 	example_deinit(&f.x);
 }

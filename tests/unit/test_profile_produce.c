@@ -78,7 +78,7 @@ static void set_up_image(struct fixture *f, bool has_jump_table)
 	f->counts.branches = f->branches;
 	f->input = (struct produce_input){
 		PRODUCE_INPUT_DEFAULT,
-		.symbols = f->x.symbols,
+		.objects = &f->x.objects,
 		.counts = &f->counts,
 	};
 }
@@ -291,7 +291,7 @@ static void test_produce_extbinary_passes_for_what_its_facts_say(void **state)
 	struct fixture f;
 
 	set_up(&f);
-	f.x.image->build_id = (struct build_id){ .bytes = { 0xaa, 0xbb }, .n_bytes = 2 };
+	f.x.objects.kernel->build_id = (struct build_id){ .bytes = { 0xaa, 0xbb }, .n_bytes = 2 };
 	add_stacks(&f);
 	run(&f);
 	produce_facts(&f.input, &f.produced, &facts);
@@ -325,7 +325,7 @@ static void test_produce_without_profile_or_room_is_an_error(void **state)
 	assert_int_equal(produce_encode(&f.input, &f.produced, PRODUCE_UNSYMBOLIZED, &small),
 			 -EFBIG);
 	/* the counts alone, as where there is no vmlinux */
-	f.input.symbols = NULL;
+	f.input.objects = NULL;
 	produce_facts(&f.input, &f.produced, &facts);
 	assert_false(facts.has_profile || facts.is_selected);
 	assert_int_equal(facts.verdict, VERDICT_UNFIT);

@@ -23,8 +23,6 @@ struct fixture {
 	struct branch_counts counts;
 	struct range_count ranges[16];
 	struct branch_count branches[16];
-	struct patches patches;
-	struct patch_site sites[2];
 };
 
 static void begin(struct fixture *f)
@@ -34,7 +32,6 @@ static void begin(struct fixture *f)
 	*f = (struct fixture){ 0 };
 	f->counts.ranges = f->ranges;
 	f->counts.branches = f->branches;
-	f->patches.sites = f->sites;
 	example_init(&f->x);
 	text = example_text(&f->x, ".text", TEXT_VADDR, code, sizeof(code));
 	elf_symbol(&f->x.elf, "f", text, TEXT_VADDR);
@@ -52,6 +49,16 @@ static void begin(struct fixture *f)
 	example_load(&f->x);
 }
 
+static void add_site(struct fixture *f, uint64_t lo, uint64_t hi)
+{
+	struct patches *patches = &f->x.objects.kernel->patches;
+
+	patches->sites = calloc(1, sizeof(*patches->sites));
+	assert_non_null(patches->sites);
+	patches->sites[0] = (struct patch_site){ TEXT_VADDR + lo, TEXT_VADDR + hi };
+	patches->n_sites = 1;
+}
+
 static void add(struct fixture *f, uint64_t start, uint64_t end, uint64_t n)
 {
 	f->ranges[f->counts.n_ranges++] =
@@ -61,7 +68,7 @@ static void add(struct fixture *f, uint64_t start, uint64_t end, uint64_t n)
 
 static struct range_health select_ranges(struct fixture *f, enum range_rule rule)
 {
-	struct selection selection = { f->x.symbols, &f->patches, rule };
+	struct selection selection = { &f->x.objects, rule, NULL };
 	struct range_health health;
 
 	branch_counts_normalize(&f->counts);
@@ -184,8 +191,7 @@ static void test_ranges_accurate_passes_rewritten_barriers(void **state)
 	struct fixture f;
 
 	begin(&f);
-	f.patches.n_sites = 1;
-	f.sites[0] = (struct patch_site){ TEXT_VADDR + 6, TEXT_VADDR + 11 }; /* the call */
+	add_site(&f, 6, 11); /* the call */
 	add(&f, 6, 12, 4);
 	h = select_ranges(&f, RANGES_LLVM);
 	assert_int_equal(h.n_bogus, 4);
@@ -208,7 +214,7 @@ static void test_branches_need_a_target_and_lose_foreign_sources(void **state)
 	struct branch_health h;
 
 	begin(&f);
-	selection = (struct selection){ f.x.symbols, &f.patches, RANGES_LLVM };
+	selection = (struct selection){ &f.x.objects, RANGES_LLVM, NULL };
 	f.branches[0] = (struct branch_count){ TEXT_VADDR + 5, TEXT_VADDR, 2 };
 	f.branches[1] =
 		(struct branch_count){ TEXT_VADDR + 7, TEXT_VADDR, 3 }; /* mid-instruction */

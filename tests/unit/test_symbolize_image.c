@@ -181,12 +181,15 @@ static void test_image_without_symbols_has_none(void **state)
 {
 	struct problem problem;
 	struct symbols *symbols;
+	struct names *names;
 	struct example x;
 
 	example_init_bare(&x);
 	example_text(&x, ".text", 0x402000, code, 16);
 	assert_int_equal(example_open(&x)->n_symbols, 0);
-	assert_int_equal(symbols_new(x.image, &symbols, &problem), -ENODATA);
+	assert_int_equal(names_new(&names, 1 << 20), 0);
+	assert_int_equal(symbols_new(x.image, names, &symbols, &problem), -ENODATA);
+	names_free(names);
 	x.image = NULL; /* taken */
 	example_deinit(&x);
 }
@@ -379,7 +382,7 @@ static void test_image_cut_anywhere_does_no_harm(void **state)
 
 		memcpy(cut, x.bytes, n);
 		if (image_open_memory(cut, n, &limits, &image, &problem) == 0 &&
-		    symbols_new(image, &symbols, &problem) == 0)
+		    symbols_new(image, x.objects.names, &symbols, &problem) == 0)
 			symbols_free(symbols);
 		free(cut);
 	}

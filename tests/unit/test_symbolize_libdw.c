@@ -28,6 +28,7 @@ struct libdw {
 struct fixture {
 	struct libdw libdw;
 	struct symbols *symbols;
+	struct names *names;
 };
 
 static int open_both(void **state)
@@ -46,7 +47,8 @@ static int open_both(void **state)
 	assert_non_null(f->libdw.dwarf);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 	assert_int_equal(image_open(fd, &limits, &image, &problem), 0);
-	assert_int_equal(symbols_new(image, &f->symbols, &problem), 0);
+	assert_int_equal(names_new(&f->names, SYMBOLS_NAMES_CEILING_BYTES), 0);
+	assert_int_equal(symbols_new(image, f->names, &f->symbols, &problem), 0);
 	close(fd);
 	*state = f;
 	return 0;
@@ -57,6 +59,7 @@ static int close_both(void **state)
 	struct fixture *f = *state;
 
 	symbols_free(f->symbols);
+	names_free(f->names);
 	dwarf_end(f->libdw.dwarf);
 	elf_end(f->libdw.elf);
 	free(f);

@@ -46,7 +46,8 @@ static int load(struct fixture *f)
 	assert_int_equal(
 		image_open_memory(f->x.bytes, f->x.n_bytes, &limits, &f->x.image, &problem), 0);
 	f->start = now();
-	return symbols_new(steal_ptr(f->x.image), &f->x.symbols, &problem);
+	assert_int_equal(objects_init(&f->x.objects), 0);
+	return symbols_new(steal_ptr(f->x.image), f->x.objects.names, &f->x.symbols, &problem);
 }
 
 /* Every unit's tree and lines. */

@@ -42,7 +42,8 @@ struct arguments {
 /* One conversion. */
 struct conversion {
 	const struct arguments *arguments;
-	struct symbols *symbols;
+	struct objects objects;
+	struct symbols *symbols; /* of the kernel */
 	struct branch_counts counts;
 	struct produce_input input; /* of the two above */
 	struct produced produced;
@@ -216,11 +217,14 @@ static int load_symbols(struct conversion *c)
 	const char *path = c->arguments->vmlinux;
 	cleanup(close_cleanup) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct problem reason = { "" };
+	struct object *kernel;
 	struct image *image;
 	int r = fd < 0 ? -errno : image_open(fd, &limits, &image, &reason);
 
 	if (r == 0)
-		r = symbols_new(image, &c->symbols, &reason);
+		r = symbols_new(image, c->objects.names, &c->symbols, &reason);
+	if (r == 0)
+		r = objects_add_kernel(&c->objects, c->symbols, &kernel);
 	if (r < 0)
 		problem_set(&c->problem, r, "%s: %.300s", path,
 			    reason.text[0] ? reason.text : strerror(-r));
@@ -247,7 +251,7 @@ static int count_recordings(struct conversion *c)
 		.allow_mismatch = c->arguments->allow_mismatch,
 	};
 	cleanup(count_cleanup) struct count *count = NULL;
-	int r = count_new(&count, c->symbols, &count_options);
+	int r = count_new(&count, &c->objects, &count_options);
 
 	for (size_t i = 0; r == 0 && i < c->arguments->n_perf_data; i++)
 		r = add_recording(c, count, c->arguments->perf_data[i]);
@@ -408,11 +412,13 @@ static int run(struct conversion *c)
 	bool needs_profile = c->arguments->format == PRODUCE_EXTBINARY ||
 			     c->arguments->format == PRODUCE_TEXT || c->arguments->stats;
 	struct buf buf = BUF_INIT(OUTPUT_BYTES_MAX);
-	int status, r = load_symbols(c);
+	int status, r = objects_init(&c->objects);
 
+	if (r == 0)
+		r = load_symbols(c);
 	c->input = (struct produce_input){
 		PRODUCE_INPUT_DEFAULT,
-		.symbols = c->symbols,
+		.objects = &c->objects,
 		.counts = &c->counts,
 		.is_llvm = c->arguments->is_llvm,
 		.has_md5_names = c->arguments->has_md5_names,
@@ -455,6 +461,6 @@ int command_convert(int argc, char **argv)
 	status = run(&c);
 	produced_deinit(&c.produced);
 	branch_counts_deinit(&c.counts);
-	symbols_free(c.symbols);
+	objects_deinit(&c.objects);
 	return status;
 }

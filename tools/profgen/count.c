@@ -13,7 +13,8 @@
 #define N_SLOTS_START (1u << 14)
 
 struct count {
-	struct symbols *symbols;
+	struct objects *objects;
+	struct symbols *symbols; /* of the kernel */
 	struct count_options options;
 	struct counters *counters;
 	size_t n_edge_slots, n_range_slots;
@@ -65,7 +66,7 @@ static int new_counters(struct count *count, struct counters **ret_counters)
 	return counters_new(&config, ret_counters);
 }
 
-int count_new(struct count **ret_count, struct symbols *symbols,
+int count_new(struct count **ret_count, struct objects *objects,
 	      const struct count_options *options)
 {
 	cleanup(count_cleanup) struct count *count = calloc(1, sizeof(*count));
@@ -73,7 +74,8 @@ int count_new(struct count **ret_count, struct symbols *symbols,
 
 	if (!count)
 		return -ENOMEM;
-	count->symbols = symbols;
+	count->objects = objects;
+	count->symbols = objects->kernel->symbols;
 	count->options = *options;
 	count->n_edge_slots = count->n_range_slots = N_SLOTS_START;
 	r = new_counters(count, &count->counters);

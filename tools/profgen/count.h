@@ -11,7 +11,7 @@
 #include "aggregate/counters.h"
 #include "base/problem.h"
 #include "collect/recording.h"
-#include "symbolize/symbols.h"
+#include "symbolize/objects.h"
 
 struct count_options {
 	bool is_llvm;	     /* count as llvm-profgen does */
@@ -33,8 +33,8 @@ struct count_totals {
 
 struct count;
 
-/* symbols is borrowed as long as the count lives. 0, -ENOMEM. */
-must_check int count_new(struct count **ret_count, struct symbols *symbols,
+/* objects, with the kernel, are borrowed as long as the count lives. 0, -ENOMEM. */
+must_check int count_new(struct count **ret_count, struct objects *objects,
 			 const struct count_options *options);
 void count_free(struct count *count);
 DEFINE_CLEANUP(struct count, count, count_free)
