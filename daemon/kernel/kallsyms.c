@@ -12,6 +12,7 @@ void kallsyms_deinit(struct kallsyms *kallsyms)
 {
 	free(kallsyms->modules);
 	free(kallsyms->functions);
+	free(kallsyms->foreign);
 	*kallsyms = (struct kallsyms){ 0 };
 }
 

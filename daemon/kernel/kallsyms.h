@@ -35,11 +35,25 @@ struct kallsyms_module {
 	uint64_t last_ip; /* where the last symbol begins: how long it is, kallsyms does not say */
 };
 
+/* Text that is in no file. */
+enum foreign_kind {
+	FOREIGN_BPF,	/* programs, and the trampolines that lead to them */
+	FOREIGN_FTRACE, /* trampolines */
+	FOREIGN_KPROBE, /* slots of copied instructions */
+	FOREIGN_OTHER,
+	N_FOREIGN_KINDS,
+};
+
+struct kallsyms_foreign {
+	uint64_t page_ip; /* of a page in which at least one symbol begins */
+	enum foreign_kind kind;
+};
+
 struct kallsyms_stats {
 	uint64_t n_lines;
 	uint64_t n_malformed; /* lines, too long ones and a last one without its end among them */
 	uint64_t n_foreign;   /* symbols of BPF programs, trampolines and kprobe slots */
-	uint64_t n_dropped;   /* beyond a ceiling: modules, named functions, text symbols */
+	uint64_t n_dropped; /* beyond a ceiling: modules, functions, text symbols, foreign pages */
 };
 
 struct kallsyms {
@@ -49,6 +63,8 @@ struct kallsyms {
 	struct ip_range *functions; /* owned; normalized: those named in the config */
 	size_t n_functions;	    /* ranges, of n_names_found names */
 	size_t n_names_found;
+	struct kallsyms_foreign *foreign; /* owned; sorted by page_ip, distinct */
+	size_t n_foreign;
 	struct kallsyms_stats stats;
 };
 

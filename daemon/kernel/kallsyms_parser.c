@@ -26,6 +26,7 @@
 #define MODULES_MAX 8192u    /* some hundreds are common */
 #define TEXT_SYMBOLS_MAX (1u << 20)
 #define FUNCTIONS_MAX 256u
+#define FOREIGN_PAGES_MAX 65536u /* 256 MiB of programs */
 
 #define KERNEL_IP_MIN (1ull << 63) /* x86-64 and arm64 alike */
 #define IMAGE_BYTES_MAX (1ull << 31)
@@ -52,6 +53,8 @@ struct kallsyms_parser {
 	size_t n_modules, modules_capacity;
 	uint64_t *text_ips; /* unsorted */
 	size_t n_text_ips, text_ips_capacity;
+	struct kallsyms_foreign *foreign; /* unsorted, with repetitions */
+	size_t n_foreign, foreign_capacity;
 	struct function functions[FUNCTIONS_MAX];
 	size_t n_functions;
 	struct kernel_text text;
@@ -91,6 +94,7 @@ void kallsyms_parser_free(struct kallsyms_parser *p)
 	names_free(p->module_names);
 	free(p->modules);
 	free(p->text_ips);
+	free(p->foreign);
 	free(p);
 }
 
@@ -242,13 +246,43 @@ static int note_text_symbol(struct kallsyms_parser *p, const struct symbol *s, u
 }
 
 /* Not in any file: no link-time address will ever stand for their code. */
-static bool is_foreign(const struct symbol *s)
+static bool is_foreign(const struct symbol *s, enum foreign_kind *ret_kind)
 {
 	static const char builtin[] = "__builtin__";
 
-	return has_text(s->module, s->n_module, "bpf") ||
-	       (s->n_module >= sizeof(builtin) - 1 &&
-		memcmp(s->module, builtin, sizeof(builtin) - 1) == 0);
+	if (has_text(s->module, s->n_module, "bpf"))
+		*ret_kind = FOREIGN_BPF;
+	else if (has_text(s->module, s->n_module, "__builtin__ftrace"))
+		*ret_kind = FOREIGN_FTRACE;
+	else if (has_text(s->module, s->n_module, "__builtin__kprobes"))
+		*ret_kind = FOREIGN_KPROBE;
+	else if (s->n_module >= sizeof(builtin) - 1 &&
+		 memcmp(s->module, builtin, sizeof(builtin) - 1) == 0)
+		*ret_kind = FOREIGN_OTHER;
+	else
+		return false;
+	return true;
+}
+
+static int note_foreign(struct kallsyms_parser *p, const struct symbol *s, enum foreign_kind kind)
+{
+	const struct kallsyms_foreign foreign = { s->ip & -p->config.page_bytes, kind };
+	int r;
+
+	p->stats.n_foreign++;
+	if (s->ip < KERNEL_IP_MIN)
+		return 0;
+	/* neighbours mostly stand together */
+	if (p->n_foreign > 0 && p->foreign[p->n_foreign - 1].page_ip == foreign.page_ip)
+		return 0;
+	r = array_push_room(p->foreign, p->n_foreign, p->foreign_capacity, FOREIGN_PAGES_MAX);
+	if (r == -E2BIG) {
+		p->stats.n_dropped++;
+		return 0;
+	}
+	if (r == 0)
+		p->foreign[p->n_foreign++] = foreign;
+	return r;
 }
 
 static int note_module_symbol(struct kallsyms_parser *p, const struct symbol *s,
@@ -264,13 +298,12 @@ static int note_module_symbol(struct kallsyms_parser *p, const struct symbol *s,
 static int note_symbol(struct kallsyms_parser *p, const struct symbol *s)
 {
 	uint32_t module = NAME_NONE;
+	enum foreign_kind kind;
 	int r = 0;
 
 	p->has_address |= s->ip != 0;
-	if (s->n_module > 0 && is_foreign(s)) {
-		p->stats.n_foreign++;
-		return 0;
-	}
+	if (s->n_module > 0 && is_foreign(s, &kind))
+		return note_foreign(p, s, kind);
 	if (s->ip < KERNEL_IP_MIN)
 		return 0;
 	if (s->n_module == 0)
@@ -441,6 +474,30 @@ static void collect_modules(struct kallsyms_parser *p, struct kallsyms *ret)
 	p->n_modules = 0;
 }
 
+static int compare_foreign(const void *a, const void *b)
+{
+	const struct kallsyms_foreign *x = a, *y = b;
+
+	if (x->page_ip != y->page_ip)
+		return x->page_ip < y->page_ip ? -1 : 1;
+	return (int)x->kind - (int)y->kind;
+}
+
+/* Of two kinds in a page, the first. */
+static void collect_foreign(struct kallsyms_parser *p, struct kallsyms *ret)
+{
+	size_t n = 0;
+
+	if (p->n_foreign > 0)
+		qsort(p->foreign, p->n_foreign, sizeof(*p->foreign), compare_foreign);
+	for (size_t i = 0; i < p->n_foreign; i++)
+		if (n == 0 || p->foreign[n - 1].page_ip != p->foreign[i].page_ip)
+			p->foreign[n++] = p->foreign[i];
+	ret->n_foreign = n;
+	ret->foreign = steal_ptr(p->foreign);
+	p->n_foreign = 0;
+}
+
 int kallsyms_parser_finish(struct kallsyms_parser *p, struct kallsyms *ret, struct problem *problem)
 {
 	struct kallsyms result = { .text = p->text };
@@ -456,6 +513,7 @@ int kallsyms_parser_finish(struct kallsyms_parser *p, struct kallsyms *ret, stru
 	if (r != 0)
 		return r;
 	collect_modules(p, &result);
+	collect_foreign(p, &result);
 	result.stats = p->stats;
 	*ret = result;
 	return 0;

@@ -50,23 +50,37 @@ static bool is_in_window(const struct address_map *map, uint64_t start_ip, uint6
 	return start_ip > map->window_ip && start_ip < end_ip && end_ip - 1 <= window_last_ip(map);
 }
 
+/*
+ * Who may see symbols may not see /proc/modules where a service manager opened kallsyms for him.
+ * Text of a module begins with a page, and with a symbol: .text comes first, and before a function
+ * there are at most the bytes that -fpatchable-function-entry and call padding put there. Before
+ * arm64's .text there may be a page of .plt, which has no symbol: then it is not known.
+ */
+static uint64_t base_of(const struct module *module, const struct kallsyms_module *symbols,
+			uint64_t page_bytes)
+{
+	return module->base_ip ? module->base_ip : symbols->first_ip & -page_bytes;
+}
+
 static void add_module(struct address_map *map, const struct map_input *input,
 		       const struct module *module)
 {
 	const struct kallsyms_module *symbols = kallsyms_find_module(input->kallsyms, module->name);
 	struct map_object *object = &map->objects[map->n_objects];
 
+	if (!module->is_live) {
+		map->n_passing++;
+		return;
+	}
 	/* kallsyms is read a moment later: another instance, loaded since, has nothing in common */
-	if (!symbols || module->base_ip == 0 || symbols->first_ip < module->base_ip) {
+	if (!symbols || symbols->first_ip < module->base_ip) {
 		map->n_without_text++;
 		return;
 	}
-	*object = (struct map_object){
-		.base_ip = module->base_ip,
-		.start_ip = module->base_ip,
-		/* wraps to 0 on the last page of all, which is outside, then */
-		.end_ip = (symbols->last_ip | (input->page_bytes - 1)) + 1,
-	};
+	*object = (struct map_object){ .base_ip = base_of(module, symbols, input->page_bytes) };
+	object->start_ip = object->base_ip;
+	/* wraps to 0 on the last page of all, which is outside, then */
+	object->end_ip = (symbols->last_ip | (input->page_bytes - 1)) + 1;
 	memcpy(object->name, module->name, sizeof(object->name));
 	if (!is_in_window(map, object->start_ip, object->end_ip)) {
 		map->n_outside++;

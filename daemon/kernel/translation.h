@@ -19,7 +19,7 @@ struct address_map;
 struct kallsyms;
 struct placement;
 
-/* What an address in the window is. */
+/* What an address is. */
 enum place_kind {
 	PLACE_OTHER, /* data, or text of which nobody has told us yet */
 	PLACE_KERNEL,
@@ -29,6 +29,7 @@ enum place_kind {
 	PLACE_KPROBE,  /* slots of copied instructions */
 	PLACE_NO_ROOM, /* of a module that could not be placed */
 	PLACE_DOUBT,   /* of a module that went */
+	PLACE_OUTSIDE, /* of the window: user space; no offset has it */
 	N_PLACE_KINDS,
 };
 

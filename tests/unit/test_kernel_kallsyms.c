@@ -115,6 +115,12 @@ static void test_kallsyms_foreign_code_is_counted_and_left_out(void **state)
 			       64, &k, NULL),
 		0);
 	assert_int_equal(k.stats.n_foreign, 3);
+	assert_int_equal(k.n_foreign, 3);
+	assert_int_equal(k.foreign[0].page_ip, 0xffffffffc1000000);
+	assert_int_equal(k.foreign[0].kind, FOREIGN_BPF);
+	assert_int_equal(k.foreign[1].kind, FOREIGN_FTRACE);
+	assert_int_equal(k.foreign[2].page_ip, 0xffffffffc1002000);
+	assert_int_equal(k.foreign[2].kind, FOREIGN_KPROBE);
 	assert_int_equal(k.n_modules, 0);
 }
 

@@ -15,7 +15,7 @@
 	"ffffffffc0c00040 t work\t[veth]\n"
 
 #define NF_TABLES "nf_tables 372736 512 nft_ct,nft_chain_nat, Live 0xffffffffc0a00000 (E)\n"
-#define VETH "veth 40960 0 - Loading 0xffffffffc0c00000\n"
+#define VETH "veth 40960 0 - Live 0xffffffffc0c00000\n"
 
 /* modules */
 
@@ -185,6 +185,32 @@ static void test_map_modules_reach_to_the_page_of_their_last_symbol(void **state
 	assert_int_equal(map->n_without_build_id, 2);
 }
 
+/* Who may not see addresses in /proc/modules may have been given kallsyms. */
+static void test_map_module_whose_address_is_hidden_begins_with_its_page(void **state)
+{
+	struct address_map *map cleanup(map_cleanup) =
+		new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS,
+			   "veth 40960 0 - Live 0x0000000000000000\n", -1);
+
+	assert_int_equal(map->n_objects, 2);
+	assert_string_equal(name_at(map, 0xffffffffc0c00000), "veth");
+	assert_int_equal(map_find(map, 0xffffffffc0c00040)->base_ip, 0xffffffffc0c00000);
+	assert_string_equal(name_at(map, 0xffffffffc0bfffff), "");
+}
+
+static void test_map_modules_on_their_way_are_counted(void **state)
+{
+	struct address_map *map cleanup(map_cleanup) = new_map_of(
+		IMAGE_SYMBOLS MODULE_SYMBOLS,
+		"veth 40960 0 - Loading 0xffffffffc0c00000\n"
+		"nf_tables 372736 512 - Unloading 0xffffffffc0a00000 (E)\n",
+		-1);
+
+	assert_int_equal(map->n_objects, 1);
+	assert_int_equal(map->n_passing, 2);
+	assert_int_equal(map->n_without_text, 0);
+}
+
 static void test_map_build_ids_of_modules_are_read(void **state)
 {
 	const struct root *root = *state;
@@ -305,7 +331,7 @@ static void test_map_diff_of_the_same_is_empty(void **state)
 {
 	struct address_map *a cleanup(map_cleanup) =
 		new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS, NF_TABLES VETH, -1);
-	/* in another order, in another state, used by others */
+	/* in another order, used by others */
 	struct address_map *b cleanup(map_cleanup) =
 		new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS,
 			   "veth 40960 7 - Live 0xffffffffc0c00000\n" NF_TABLES, -1);
@@ -382,6 +408,8 @@ int main(void)
 		cmocka_unit_test(test_map_of_image_alone_knows_its_code_only),
 		cmocka_unit_test(test_map_offsets_are_from_the_window),
 		cmocka_unit_test(test_map_modules_reach_to_the_page_of_their_last_symbol),
+		cmocka_unit_test(test_map_module_whose_address_is_hidden_begins_with_its_page),
+		cmocka_unit_test(test_map_modules_on_their_way_are_counted),
 		WITH_ROOT(test_map_build_ids_of_modules_are_read),
 		cmocka_unit_test(test_map_modules_below_the_image_are_in_the_window),
 		cmocka_unit_test(test_map_modules_that_cannot_be_placed_are_counted),
