@@ -97,6 +97,16 @@ static uint64_t keep(struct text_fill *fill, uint64_t off, uint64_t to)
 	return off;
 }
 
+/* What is known from off on, of one instruction, and within the section as in the file. */
+static size_t read_live(const struct text_fill *fill, const struct live_text *live, uint64_t off,
+			uint8_t bytes[static INSN_BYTES_MAX])
+{
+	uint64_t left = fill->section->n_bytes - off;
+
+	return live_text_read(live, fill->section->vaddr + off, bytes,
+			      left < INSN_BYTES_MAX ? left : INSN_BYTES_MAX);
+}
+
 /*
  * Decodes [off, to), all of which is live, instead of what the file has there. Where that ends: at
  * or behind to, or at an instruction that is live only in part.
@@ -106,11 +116,11 @@ static uint64_t decode_live(struct text_fill *fill, enum image_machine machine,
 {
 	while (off < to) {
 		uint8_t bytes[INSN_BYTES_MAX];
-		size_t n = live_text_read(live, fill->section->vaddr + off, bytes, sizeof(bytes));
+		size_t n = read_live(fill, live, off, bytes);
 		struct insn insn = insn_decode(machine, bytes, n);
 		uint64_t end = off + (insn.n_bytes ? insn.n_bytes : insn_resync_bytes(machine));
 
-		if (insn.n_bytes == 0 && n < sizeof(bytes))
+		if (insn.n_bytes == 0 && n < sizeof(bytes) && off + n < fill->section->n_bytes)
 			break;
 		for (uint64_t i = off; i < end && i < fill->end_off; i++)
 			forget(fill, i);
@@ -137,10 +147,14 @@ static void next_stretch(const struct text_fill *fill, const struct live_text *l
 
 bool text_fill_is_all_live(const struct text_fill *fill, const struct live_text *live)
 {
-	uint64_t lo, hi;
+	uint64_t vaddr = fill->section->vaddr, lo, hi;
+	uint64_t end_off = fill->section->n_bytes;
 
-	next_stretch(fill, live, fill->off, &lo, &hi);
-	return lo == fill->off && hi == fill->end_off;
+	/* with all of an instruction that runs over the end */
+	if (end_off - fill->end_off > INSN_BYTES_MAX)
+		end_off = fill->end_off + INSN_BYTES_MAX;
+	return live_text_next(live, vaddr + fill->off, vaddr + end_off, &lo, &hi) &&
+	       lo == vaddr + fill->off && hi == vaddr + end_off;
 }
 
 void text_fill_live(struct text_fill *fill, enum image_machine machine,
