@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include "base/bytes.h"
 #include "base/problem.h"
 
 #define HEADERS_MAX 4096u /* of each kind; a vmlinux has some 10 and 100 */
@@ -143,22 +144,77 @@ static int find_build_id(const struct elf_file *file, struct build_id *ret_id,
 	return r == BUILD_ID_E_NONE ? 0 : r;
 }
 
-static bool is_debug_info(const struct elf_file *file, const Elf64_Shdr *section)
+/* Up to size bytes of a section from off; false: it is not in the file. */
+static bool read_from(const struct elf_file *file, const Elf64_Shdr *section, uint64_t off,
+		      void *bytes, size_t size, size_t *ret_n)
 {
-	char name[sizeof(".zdebug_info")] = "";
-	const Elf64_Shdr *names = &file->sections[file->header.e_shstrndx];
-
 	uint64_t n_left;
 
-	if (section->sh_type != SHT_PROGBITS || section->sh_size == 0 ||
-	    section->sh_name >= names->sh_size || names->sh_offset > UINT64_MAX - section->sh_name)
+	if (section->sh_type == SHT_NOBITS || off >= section->sh_size ||
+	    section->sh_offset > UINT64_MAX - off)
 		return false;
-	n_left = names->sh_size - section->sh_name;
-	if (read_at(file->fd, name, n_left < sizeof(name) ? n_left : sizeof(name),
-		    names->sh_offset + section->sh_name) != 0)
-		return false;
-	return strncmp(name, ".debug_info", sizeof(".debug_info")) == 0 ||
-	       strncmp(name, ".zdebug_info", sizeof(".zdebug_info")) == 0;
+	n_left = section->sh_size - off;
+	*ret_n = n_left < size ? (size_t)n_left : size;
+	return read_at(file->fd, bytes, *ret_n, section->sh_offset + off) == 0;
+}
+
+/*
+ * .gnu_debuglink: a name without folders, NUL, zeros up to a multiple of 4, a CRC-32 of that file.
+ * The sum is not used: build ids tell the same, and reading 32 bytes instead of all.
+ */
+static void take_debuglink(const struct elf_file *file, const Elf64_Shdr *section,
+			   struct elf_facts *facts)
+{
+	char name[sizeof(facts->debuglink)] = "";
+	size_t n, n_name;
+
+	if (!read_from(file, section, 0, name, sizeof(name), &n))
+		return;
+	n_name = strnlen(name, n);
+	if (n_name == n || n_name == 0 || strchr(name, '/') || name[0] == '.')
+		return;
+	memcpy(facts->debuglink, name, n_name + 1);
+}
+
+/* .gnu_debugaltlink (dwz(1)): a path, NUL, the build id of the file there. */
+static void take_altlink(const struct elf_file *file, const Elf64_Shdr *section,
+			 struct elf_facts *facts)
+{
+	uint8_t bytes[ELF_ALTLINK_SIZE + BUILD_ID_BYTES_MAX];
+	struct bytes b;
+	const char *path;
+	size_t n;
+
+	if (!read_from(file, section, 0, bytes, sizeof(bytes), &n) || n < section->sh_size)
+		return;
+	b = bytes_of(bytes, n);
+	path = bytes_cstr(&b);
+	n = bytes_left(&b);
+	if (!path || !path[0] || strlen(path) >= sizeof(facts->altlink) || n == 0 ||
+	    n > BUILD_ID_BYTES_MAX)
+		return;
+	memcpy(facts->altlink, path, strlen(path) + 1);
+	memcpy(facts->alt_build_id.bytes, b.pos, n);
+	facts->alt_build_id.n_bytes = n;
+}
+
+/* Sections that are known by their names: none of them is loaded. */
+static void look_at_named(const struct elf_file *file, const Elf64_Shdr *section,
+			  struct elf_facts *facts)
+{
+	const Elf64_Shdr *names = &file->sections[file->header.e_shstrndx];
+	char name[sizeof(".gnu_debugaltlink")] = "";
+	size_t n;
+
+	if (!read_from(file, names, section->sh_name, name, sizeof(name), &n) ||
+	    strnlen(name, n) == n)
+		return;
+	if (strcmp(name, ".debug_info") == 0 || strcmp(name, ".zdebug_info") == 0)
+		facts->has_debug_info |= section->sh_size > 0;
+	else if (strcmp(name, ".gnu_debuglink") == 0)
+		take_debuglink(file, section, facts);
+	else if (strcmp(name, ".gnu_debugaltlink") == 0)
+		take_altlink(file, section, facts);
 }
 
 static void look_at_sections(const struct elf_file *file, struct elf_facts *facts)
@@ -168,10 +224,13 @@ static void look_at_sections(const struct elf_file *file, struct elf_facts *fact
 	for (size_t i = 0; i < file->n_sections; i++) {
 		const Elf64_Shdr *s = &file->sections[i];
 
-		facts->has_code |= s->sh_type == SHT_PROGBITS && (s->sh_flags & code) == code &&
-				   s->sh_size > 0;
-		if (file->header.e_shstrndx < file->n_sections && !facts->has_debug_info)
-			facts->has_debug_info = is_debug_info(file, s);
+		if (s->sh_type == SHT_SYMTAB)
+			facts->has_symbols |= s->sh_size > sizeof(Elf64_Sym);
+		if (s->sh_type != SHT_PROGBITS)
+			continue;
+		facts->has_code |= (s->sh_flags & code) == code && s->sh_size > 0;
+		if (!(s->sh_flags & SHF_ALLOC) && file->header.e_shstrndx < file->n_sections)
+			look_at_named(file, s, facts);
 	}
 }
 
@@ -194,6 +253,7 @@ int elf_facts_read(int fd, struct elf_facts *ret_facts, struct problem *problem)
 	r = find_build_id(&file, &facts.build_id, problem);
 	if (r != 0)
 		return r;
+	facts.is_relocatable = file.header.e_type == ET_REL;
 	look_at_sections(&file, &facts);
 	*ret_facts = facts;
 	return 0;

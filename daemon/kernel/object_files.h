@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/macros.h"
 #include "build_id.h"
 
@@ -63,15 +64,17 @@ enum object_outcome {
 	OBJECT_ABSENT,
 	OBJECT_UNREADABLE, /* it cannot be opened, unpacked or read, or is no ELF file */
 	OBJECT_OTHER_BUILD,
-	OBJECT_STRIPPED, /* of this build, but without what is missing: code, debug information */
+	OBJECT_STRIPPED, /* of this build, but not enough: without code or debug information */
 	OBJECT_REFUSED,	 /* object_files_refuse() */
 };
 
 struct object_try {
-	char *path; /* owned */
+	char *path; /* owned; of what was fetched: a name for people */
 	enum object_outcome outcome;
-	enum object_role role; /* accepted: what it is in use for */
-	char reason[160];      /* a clause ("its build id is 4a5a9b0a"); empty if accepted */
+	enum object_role role;	/* what it was looked for as; in use: what it is in use for */
+	bool is_used;		/* a descriptor of struct object_files is of it */
+	char reason[160];	/* a clause ("its build id is 4a5a9b0a"); empty if accepted */
+	uint64_t device, inode; /* of a file that was opened, else 0 */
 };
 
 struct object_files {
@@ -79,12 +82,14 @@ struct object_files {
 	int index_fd;
 	int code_fd;		  /* -1 also where all that was found is debug information */
 	int debug_fd;		  /* -1: none, or it is in the file of code_fd */
-	int alt_fd;		  /* -1: none is asked for, or it was not found */
+	int alt_fd;		  /* -1: nothing refers to one, or it was not found */
 	bool has_debug_info;	  /* in code_fd or debug_fd */
+	bool needs_alt;		  /* the debug information refers to a file of OBJECT_ALT */
+	struct build_id build_id; /* of all that was accepted; n_bytes 0: not known yet */
 	struct object_try *tries; /* owned; in order */
 	size_t n_tries;
-	size_t n_dropped; /* tries beyond OBJECT_TRIES_MAX, which are not made */
-	size_t n_places;  /* how far the search has come */
+	size_t n_dropped;     /* tries beyond OBJECT_TRIES_MAX, which are not made */
+	unsigned int fetched; /* 1 << role: object_places.fetch was asked for it */
 };
 #define OBJECT_TRIES_MAX 64u
 #define OBJECT_FILES_INIT { .index_fd = -1, .code_fd = -1, .debug_fd = -1, .alt_fd = -1 }
@@ -118,7 +123,7 @@ must_check int object_finder_refuse(struct object_finder *finder, const struct o
 
 /* An index, or code and debug information. */
 bool object_files_are_complete(const struct object_files *files);
-/* Path of the file in that role, borrowed; NULL: none. */
+/* Path of the file in that role, borrowed; NULL: none. Of debug information also the code's. */
 const char *object_files_path(const struct object_files *files, enum object_role role);
 /* Why they are not complete, in one sentence: what was refused, how many places are empty. */
 void object_files_explain(const struct object_files *files, const struct object_query *query,
