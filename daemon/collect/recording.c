@@ -132,6 +132,26 @@ static int take_map(struct recording *rec, const struct record *record,
 	return 0;
 }
 
+/* { u64 addr; u32 len; u16 type, flags; char name[] } */
+static int take_ksymbol(struct recording *rec, const struct record *record,
+			struct recording_event *ret_event)
+{
+	struct recording_ksymbol k = { 0 };
+	struct bytes b = record_body(record);
+
+	k.start = take_u64(&b, rec->is_swapped);
+	k.n_bytes = take_u32(&b, rec->is_swapped);
+	k.type = take_u16(&b, rec->is_swapped);
+	k.is_gone = take_u16(&b, rec->is_swapped) & KSYMBOL_UNREGISTER;
+	k.name = bytes_cstr(&b);
+	if (b.failed)
+		return MALFORMED;
+	rec->stats.n_ksymbols++;
+	ret_event->kind = RECORDING_KSYMBOL;
+	ret_event->ksymbol = k;
+	return 0;
+}
+
 /* LOST { u64 id, lost }, LOST_SAMPLES { u64 lost }; either may have the id trailer behind. */
 static int take_lost(struct recording *rec, const struct record *record,
 		     struct recording_event *ret_event)
@@ -244,6 +264,8 @@ static int take(struct recording *rec, const struct record *record,
 	case TYPE_LOST:
 	case TYPE_LOST_SAMPLES:
 		return take_lost(rec, record, ret_event);
+	case TYPE_KSYMBOL:
+		return take_ksymbol(rec, record, ret_event);
 	default:
 		return take_rare(rec, record);
 	}
@@ -281,8 +303,9 @@ void recording_stats(const struct recording *rec, struct recording_stats *ret_st
 	struct recording_stats s = rec->stats;
 
 	s.n_records = s.n_samples + s.n_samples_unknown_event + s.n_malformed + s.n_maps +
-		      s.n_lost_records + s.n_lost_samples_records + s.n_filtered_records +
-		      s.n_throttle + s.n_unthrottle + s.n_control + s.n_skipped + s.n_unknown_type;
+		      s.n_ksymbols + s.n_lost_records + s.n_lost_samples_records +
+		      s.n_filtered_records + s.n_throttle + s.n_unthrottle + s.n_control +
+		      s.n_skipped + s.n_unknown_type;
 	s.n_bytes = records_offset(&rec->file) - rec->data_offset;
 	*ret_stats = s;
 }

@@ -28,6 +28,7 @@ enum {
 	TYPE_SAMPLE = 9,
 	TYPE_MMAP2 = 10,
 	TYPE_LOST_SAMPLES = 13,
+	TYPE_KSYMBOL = 17,
 	TYPE_KERNEL_LAST = 22, /* CALLCHAIN_DEFERRED, Linux 6.18 */
 	TYPE_HEADER_ATTR = 64, /* from here on perf's own */
 	TYPE_TRACING_DATA = 66,
@@ -42,6 +43,7 @@ enum {
 #define MISC_CPUMODE_MASK 7u
 #define MISC_MMAP_BUILD_ID (1u << 14)	 /* in an MMAP2 */
 #define MISC_BUILD_ID_SIZE (1u << 15)	 /* in a BUILD_ID */
+#define KSYMBOL_UNREGISTER 1u		 /* PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER */
 #define MISC_LOST_SAMPLES_BPF (1u << 15) /* in a LOST_SAMPLES */
 
 /* Bits of the file header's feature bitmap. Source: tools/perf/util/header.h, Linux 6.12. */

@@ -25,6 +25,11 @@ static inline uint64_t swap_u64(uint64_t v, bool is_swapped)
 	return is_swapped ? __builtin_bswap64(v) : v;
 }
 
+static inline uint16_t take_u16(struct bytes *b, bool is_swapped)
+{
+	return swap_u16(bytes_u16(b), is_swapped);
+}
+
 static inline uint32_t take_u32(struct bytes *b, bool is_swapped)
 {
 	return swap_u32(bytes_u32(b), is_swapped);

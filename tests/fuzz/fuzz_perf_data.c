@@ -48,8 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 		for (; recording_next(rec, &event, &problem) == 0; n_events++)
 			sum += touch(&event);
 		recording_stats(rec, &stats);
-		must(n_events == stats.n_samples + stats.n_maps + stats.n_lost_records +
-					 stats.n_lost_samples_records);
+		must(n_events == stats.n_samples + stats.n_maps + stats.n_ksymbols +
+					 stats.n_lost_records + stats.n_lost_samples_records);
 		must(stats.n_records >= n_events && stats.n_bytes <= n_bytes);
 		recording_build_id(rec, "[kernel.kallsyms]");
 		recording_close(rec);

@@ -84,6 +84,12 @@ static void take(struct reading *r, const struct recording_event *e)
 		digest_bytes(r, &e->map.build_id, sizeof(e->map.build_id));
 		digest_bytes(r, e->map.filename, strlen(e->map.filename));
 		break;
+	case RECORDING_KSYMBOL:
+		digest_u64(r, e->ksymbol.start);
+		digest_u64(r, (uint64_t)e->ksymbol.n_bytes << 32 | e->ksymbol.type);
+		digest_u64(r, e->ksymbol.is_gone);
+		digest_bytes(r, e->ksymbol.name, strlen(e->ksymbol.name));
+		break;
 	case RECORDING_LOST:
 	case RECORDING_LOST_SAMPLES:
 		digest_u64(r, e->n_lost);
@@ -126,7 +132,7 @@ static void read_rest(struct recording *rec, struct reading *r)
 		assert_int_equal(recording_next(rec, &e, &ignored), r->result);
 	recording_stats(rec, &r->stats);
 	check_conservation(&r->stats);
-	assert_int_equal(r->n_events, r->stats.n_samples + r->stats.n_maps +
+	assert_int_equal(r->n_events, r->stats.n_samples + r->stats.n_maps + r->stats.n_ksymbols +
 					      r->stats.n_lost_records +
 					      r->stats.n_lost_samples_records);
 	strcpy(r->os_release, recording_os_release(rec));
@@ -819,6 +825,56 @@ static void test_recording_build_ids_beyond_the_ceiling_are_counted(void **state
 	writer_deinit(&w);
 }
 
+static void put_ksymbol(struct writer *w, uint16_t type, uint16_t flags, const char *name)
+{
+	writer_record(w, PERF_RECORD_KSYMBOL, 0);
+	writer_u64(w, 0xffffffffc0201000);
+	writer_u32(w, 0x1234);
+	writer_u16(w, type);
+	writer_u16(w, flags);
+	if (name)
+		writer_name(w, name);
+	writer_record_end(w);
+}
+
+static void test_recording_ksymbols_are_handed_out_in_either_byte_order(void **state)
+{
+	struct writer_options o = { .is_stream = true, .events = &profile_event, .n_events = 1 };
+
+	for (int i = 0; i < 2; i++) {
+		struct recording_event e;
+		struct recording *rec;
+		struct reading r;
+		struct writer w;
+		int fd;
+
+		o.is_big_endian = i;
+		writer_begin(&w, &o);
+		put_ksymbol(&w, PERF_RECORD_KSYMBOL_TYPE_BPF, 0, "bpf_prog_1");
+		put_ksymbol(&w, PERF_RECORD_KSYMBOL_TYPE_OOL, 1, "ftrace_trampoline");
+		put_ksymbol(&w, PERF_RECORD_KSYMBOL_TYPE_BPF, 0, NULL);
+		writer_end(&w);
+		fd = writer_fd(&w, SIZE_MAX);
+		assert_int_equal(recording_open(fd, NULL, &rec, NULL), 0);
+		assert_int_equal(recording_next(rec, &e, NULL), 0);
+		assert_int_equal(e.kind, RECORDING_KSYMBOL);
+		assert_true(e.ksymbol.start == 0xffffffffc0201000);
+		assert_int_equal(e.ksymbol.n_bytes, 0x1234);
+		assert_int_equal(e.ksymbol.type, RECORDING_KSYMBOL_BPF);
+		assert_false(e.ksymbol.is_gone);
+		assert_string_equal(e.ksymbol.name, "bpf_prog_1");
+		assert_int_equal(recording_next(rec, &e, NULL), 0);
+		assert_int_equal(e.ksymbol.type, RECORDING_KSYMBOL_OUT_OF_LINE);
+		assert_true(e.ksymbol.is_gone);
+		recording_close(rec);
+		close(fd);
+		r = read_written(&w);
+		assert_int_equal(r.stats.n_ksymbols, 2);
+		assert_int_equal(r.stats.n_malformed, 1);
+		writer_deinit(&w);
+	}
+}
+
 static void test_recording_kernel_names_are_those_of_llvm_profgen(void **state)
 {
 	assert_true(recording_is_kernel_name("[kernel.kallsyms]"));
@@ -1208,6 +1264,7 @@ int main(void)
 		cmocka_unit_test(test_recording_build_ids_are_known_from_the_start),
 		cmocka_unit_test(test_recording_build_ids_of_records_and_mappings_are_kept),
 		cmocka_unit_test(test_recording_build_ids_beyond_the_ceiling_are_counted),
+		cmocka_unit_test(test_recording_ksymbols_are_handed_out_in_either_byte_order),
 		cmocka_unit_test(test_recording_kernel_names_are_those_of_llvm_profgen),
 		cmocka_unit_test(test_recording_samples_that_perf_filtered_are_not_lost),
 		cmocka_unit_test(test_recording_records_across_buffer_ends_are_whole),
