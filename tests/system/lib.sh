@@ -34,6 +34,12 @@ package_versions() {
 	dpkg-query -W -f '${Package} ${Version}\n' "$@" | sort
 }
 
+# build_id FILE: in hex.
+build_id() {
+	llvm-readelf --notes "$1" |
+		sed -n 's/.*Build ID: \([0-9a-f]*\)$/\1/p'
+}
+
 # cache_key FILE... < TEXT: 16 hex digits that change with any of it.
 cache_key() {
 	{

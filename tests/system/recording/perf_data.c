@@ -10,7 +10,8 @@
  *				a bit per feature
  *	   104	ids		one u64
  *	   112	attr section	perf_event_attr, then {offset, size} of its ids
- *	   256	data section	MMAP of the kernel, COMM of pid 0, SAMPLE...
+ *	   256	data section	MMAP of the kernel and each module, COMM of
+ *				pid 0, SAMPLE...
  *	     -	feature table	{offset, size} per feature bit, ascending
  *	     -	features
  *
@@ -79,12 +80,11 @@ struct sample_head {
 	uint64_t n_entries;
 };
 
-struct mmap_record {
+/* Then the name, NULs up to a multiple of 8, a trailer. */
+struct mmap_head {
 	struct perf_event_header header;
 	uint32_t pid, tid;
 	uint64_t start, size, page_offset;
-	char name[24]; /* a multiple of 8 that holds KERNEL_MMAP_NAME */
-	struct trailer trailer;
 };
 
 struct comm_record {
@@ -94,26 +94,48 @@ struct comm_record {
 	struct trailer trailer;
 };
 
-/* struct perf_record_header_build_id with room for the name. */
-struct build_id_record {
+/* struct perf_record_header_build_id; then the name as put_padded() writes it. */
+struct build_id_head {
 	struct perf_event_header header;
 	uint32_t pid;
 	uint8_t build_id[BUILD_ID_BYTES];
 	uint8_t n_build_id_bytes;
 	uint8_t reserved[3];
-	char name[STRING_ALIGN];
 };
+
+static size_t padded_bytes(const char *string, size_t align)
+{
+	return (strlen(string) + 1 + align - 1) & -align;
+}
+
+/* The bytes and NULs up to a multiple of align. */
+static void put_padded(const char *string, size_t align, FILE *file)
+{
+	size_t n_bytes = strlen(string) + 1;
+	size_t n_padded = padded_bytes(string, align);
+
+	fwrite(string, 1, n_bytes, file);
+	while (n_bytes++ < n_padded)
+		fputc(0, file);
+}
 
 static uint64_t sample_bytes(const uint64_t *sample)
 {
 	return sizeof(struct sample_head) + sample[1] * sizeof(struct perf_branch_entry);
 }
 
+static uint64_t mmap_bytes(const char *name)
+{
+	return sizeof(struct mmap_head) + padded_bytes(name, 8) + sizeof(struct trailer);
+}
+
 static uint64_t data_bytes(const struct recording *recording)
 {
-	uint64_t n_bytes = sizeof(struct mmap_record) + sizeof(struct comm_record);
+	uint64_t n_bytes = mmap_bytes(KERNEL_MMAP_NAME) + sizeof(struct comm_record);
 	const uint64_t *sample = recording->samples;
 
+	for (size_t i = 0; i < recording->n_modules; i++)
+		n_bytes += mmap_bytes(recording->modules[i].path);
 	for (uint64_t i = 0; i < recording->header.n_samples; i++) {
 		n_bytes += sample_bytes(sample);
 		sample += sample_words(recording, sample);
@@ -148,20 +170,35 @@ static struct perf_event_attr make_attr(const struct recording *recording)
 /* records                                                              */
 /* ------------------------------------------------------------------ */
 
-static void put_mmap(const struct recording *recording, FILE *file)
+static void put_mmap(const char *name, uint64_t start, uint64_t size, uint64_t page_offset,
+		     FILE *file)
+{
+	struct mmap_head head = {
+		.header = { PERF_RECORD_MMAP, PERF_RECORD_MISC_KERNEL, mmap_bytes(name) },
+		.pid = UINT32_MAX, /* -1: no process, the kernel */
+		.start = start,
+		.size = size,
+		.page_offset = page_offset,
+	};
+	struct trailer trailer = { .pid = UINT32_MAX };
+
+	fwrite(&head, sizeof(head), 1, file);
+	put_padded(name, 8, file);
+	fwrite(&trailer, sizeof(trailer), 1, file);
+}
+
+/* perf_event__synthesize_modules() leaves the page offset of modules 0. */
+static void put_mmaps(const struct recording *recording, FILE *file)
 {
 	uint64_t base = recording->text_vaddr + recording->header.slide;
-	struct mmap_record record = {
-		.header = { PERF_RECORD_MMAP, PERF_RECORD_MISC_KERNEL, sizeof(record) },
-		.pid = UINT32_MAX, /* -1: no process, the kernel */
-		.start = base,
-		.size = recording->edata_vaddr - recording->text_vaddr,
-		.page_offset = base,
-		.name = KERNEL_MMAP_NAME,
-		.trailer.pid = UINT32_MAX,
-	};
 
-	fwrite(&record, sizeof(record), 1, file);
+	put_mmap(KERNEL_MMAP_NAME, base, recording->edata_vaddr - recording->text_vaddr, base,
+		 file);
+	for (size_t i = 0; i < recording->n_modules; i++) {
+		const struct module *module = &recording->modules[i];
+
+		put_mmap(module->path, module->ip, module->n_bytes, 0, file);
+	}
 }
 
 /* The plugin does not know tasks, so every sample is the idle task's. */
@@ -204,7 +241,7 @@ static void put_data(const struct recording *recording, FILE *file)
 {
 	const uint64_t *sample = recording->samples;
 
-	put_mmap(recording, file);
+	put_mmaps(recording, file);
 	put_comm(file);
 	for (uint64_t i = 0; i < recording->header.n_samples; i++) {
 		put_sample(recording, sample, file);
@@ -221,30 +258,33 @@ static void put_u32(uint32_t value, FILE *file)
 	fwrite(&value, sizeof(value), 1, file);
 }
 
-/* Length with padding, bytes, NULs up to a multiple of STRING_ALIGN. */
+/* Length with padding, then the padded bytes. */
 static void put_string(const char *string, FILE *file)
 {
-	size_t n_bytes = strlen(string) + 1;
-	size_t n_padded = (n_bytes + STRING_ALIGN - 1) & -STRING_ALIGN;
-
-	put_u32(n_padded, file);
-	fwrite(string, 1, n_bytes, file);
-	while (n_bytes++ < n_padded)
-		fputc(0, file);
+	put_u32(padded_bytes(string, STRING_ALIGN), file);
+	put_padded(string, STRING_ALIGN, file);
 }
 
-static void put_build_id(const struct recording *recording, FILE *file)
+static void put_build_id(const uint8_t *build_id, const char *name, FILE *file)
 {
-	struct build_id_record record = {
+	struct build_id_head head = {
 		.header = { 0, PERF_RECORD_MISC_KERNEL | PERF_RECORD_MISC_BUILD_ID_SIZE,
-			    sizeof(record) },
+			    sizeof(head) + padded_bytes(name, STRING_ALIGN) },
 		.pid = UINT32_MAX,
 		.n_build_id_bytes = BUILD_ID_BYTES,
-		.name = "[kernel.kallsyms]",
 	};
 
-	memcpy(record.build_id, recording->build_id, BUILD_ID_BYTES);
-	fwrite(&record, sizeof(record), 1, file);
+	memcpy(head.build_id, build_id, BUILD_ID_BYTES);
+	fwrite(&head, sizeof(head), 1, file);
+	put_padded(name, STRING_ALIGN, file);
+}
+
+/* perf lists what was hit; the recorder, what was loaded. */
+static void put_build_ids(const struct recording *recording, FILE *file)
+{
+	put_build_id(recording->build_id, "[kernel.kallsyms]", file);
+	for (size_t i = 0; i < recording->n_modules; i++)
+		put_build_id(recording->modules[i].build_id, recording->modules[i].path, file);
 }
 
 static void put_command_line(const struct recording *recording, FILE *file)
@@ -275,7 +315,7 @@ static void put_feature(const struct recording *recording, enum feature feature,
 {
 	switch (feature) {
 	case FEATURE_BUILD_ID:
-		put_build_id(recording, file);
+		put_build_ids(recording, file);
 		break;
 	case FEATURE_HOSTNAME:
 		put_string("lab", file);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The three forms of a recording that are text. */
+/* The forms of a recording that are text. */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "recording.h"
 
@@ -19,41 +20,111 @@ void write_perf_script(const struct recording *recording, FILE *file)
 		"PERF_RECORD_MMAP -1/0: [0x%" PRIx64 "(0x%" PRIx64 ") @ 0x%" PRIx64
 		"]: x [kernel.kallsyms]_text\n",
 		base, recording->edata_vaddr - recording->text_vaddr, base);
+	for (size_t i = 0; i < recording->n_modules; i++)
+		fprintf(file, "PERF_RECORD_MMAP -1/0: [0x%" PRIx64 "(0x%" PRIx64 ") @ 0]: x %s\n",
+			recording->modules[i].ip, recording->modules[i].n_bytes,
+			recording->modules[i].path);
 	for (uint64_t i = 0; i < recording->header.n_samples; i++) {
 		fprintf(file, " %" PRIx64, sample_ip(sample));
 		for (uint64_t j = 0; j < sample[1]; j++)
-			fprintf(file, " 0x%" PRIx64 "/0x%" PRIx64 "/P/-/-/0", sample[2 + n_words * j],
-				sample[3 + n_words * j]);
+			fprintf(file, " 0x%" PRIx64 "/0x%" PRIx64 "/P/-/-/0",
+				sample[2 + n_words * j], sample[3 + n_words * j]);
 		fputc('\n', file);
 		sample += sample_words(recording, sample);
 	}
 }
 
-static uint64_t vaddr_of(const struct recording *recording, uint64_t ip)
-{
-	return ip == RAW_EXTERNAL ? ip : ip - recording->header.slide;
-}
-
-static void write_pairs(const struct recording *recording, const struct raw_pair *pairs,
-			uint64_t n_pairs, const char *between, FILE *file)
+static void write_pairs(const struct raw_pair *pairs, uint64_t n_pairs, const char *between,
+			FILE *file)
 {
 	fprintf(file, "%" PRIu64 "\n", n_pairs);
 	for (uint64_t i = 0; i < n_pairs; i++)
-		fprintf(file, "%" PRIx64 "%s%" PRIx64 ":%" PRIu64 "\n",
-			vaddr_of(recording, pairs[i].first), between,
-			vaddr_of(recording, pairs[i].second), pairs[i].count);
+		fprintf(file, "%" PRIx64 "%s%" PRIx64 ":%" PRIu64 "\n", pairs[i].first, between,
+			pairs[i].second, pairs[i].count);
+}
+
+static int compare_pairs(const void *left, const void *right)
+{
+	const struct raw_pair *a = left;
+	const struct raw_pair *b = right;
+
+	if (a->first != b->first)
+		return a->first < b->first ? -1 : 1;
+	return (a->second > b->second) - (a->second < b->second);
+}
+
+/* Sorts, and adds up the rows of one pair. The number of rows that are left. */
+static uint64_t merge_pairs(struct raw_pair *pairs, uint64_t n_pairs)
+{
+	uint64_t n = 0;
+
+	qsort(pairs, n_pairs, sizeof(*pairs), compare_pairs);
+	for (uint64_t i = 0; i < n_pairs; i++) {
+		if (n && !compare_pairs(&pairs[n - 1], &pairs[i]))
+			pairs[n - 1].count += pairs[i].count;
+		else
+			pairs[n++] = pairs[i];
+	}
+	return n;
+}
+
+/*
+ * What of the pairs is the kernel proper's, at link-time addresses: ranges that
+ * are in it, branches into it, from anywhere else as from user space.
+ */
+static void write_image_pairs(const struct recording *recording, const struct raw_pair *pairs,
+			      uint64_t n_pairs, const char *between, bool is_ranges, FILE *file)
+{
+	struct raw_pair *image_pairs = malloc((n_pairs + 1) * sizeof(*pairs));
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < n_pairs; i++) {
+		struct raw_pair pair = pairs[i];
+		bool is_first_in = is_in_image(recording, pair.first);
+
+		if (!is_in_image(recording, pair.second) || (is_ranges && !is_first_in))
+			continue;
+		pair.second -= recording->header.slide;
+		pair.first = is_first_in ? pair.first - recording->header.slide : RAW_EXTERNAL;
+		image_pairs[n++] = pair;
+	}
+	write_pairs(image_pairs, merge_pairs(image_pairs, n), between, file);
+	free(image_pairs);
 }
 
 /*
  * llvm-profgen's unsymbolized profile with absolute link-time addresses, that
- * is, for --use-offset=0. Exact counts, not samples. A source in user space
- * is 1. Ranges are as they were executed: those that cross an instruction
- * that boot has patched are here although llvm-profgen would reject them.
+ * is, for --use-offset=0. Exact counts, not samples. A source that is not in
+ * the kernel's image is 1. Ranges are as they were executed: those that cross
+ * an instruction that boot has patched are here although llvm-profgen would
+ * reject them.
  */
 void write_truth(const struct recording *recording, FILE *file)
 {
-	write_pairs(recording, recording->ranges, recording->header.n_ranges, "-", file);
-	write_pairs(recording, recording->branches, recording->header.n_branches, "->", file);
+	write_image_pairs(recording, recording->ranges, recording->header.n_ranges, "-", true,
+			  file);
+	write_image_pairs(recording, recording->branches, recording->header.n_branches, "->", false,
+			  file);
+}
+
+/* The same at run-time addresses, modules and generated code included. */
+void write_truth_ip(const struct recording *recording, FILE *file)
+{
+	write_pairs(recording->ranges, recording->header.n_ranges, "-", file);
+	write_pairs(recording->branches, recording->header.n_branches, "->", file);
+}
+
+static uint64_t count_branches(const struct recording *recording, bool is_in_module)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < recording->header.n_branches; i++) {
+		uint64_t to = recording->branches[i].second;
+
+		if (!is_in_image(recording, to) && !find_module(recording, to) == !is_in_module)
+			n += recording->branches[i].count;
+	}
+	return n;
 }
 
 void write_counts(const struct recording *recording, FILE *file)
@@ -89,5 +160,11 @@ void write_counts(const struct recording *recording, FILE *file)
 	fprintf(file, "  \"text_ip\": \"0x%" PRIx64 "\"", recording->text_vaddr + header->slide);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		fprintf(file, ",\n  \"%s\": %" PRIu64, numbers[i].key, numbers[i].value);
+	if (recording->n_modules)
+		fprintf(file,
+			",\n  \"modules\": %zu,\n  \"branches_into_modules\": %" PRIu64
+			",\n  \"branches_into_generated_code\": %" PRIu64,
+			recording->n_modules, count_branches(recording, true),
+			count_branches(recording, false));
 	fprintf(file, "\n}\n");
 }

@@ -5,7 +5,11 @@
  *	write-recording RAW-DIR OUT-DIR key=value...
  *
  * Keys, all needed: text edata (hex, link-time) build-id release seed mix
- * amount kaslr.
+ * amount kaslr. One that may be missing: modules=FILE, with a line for each,
+ *
+ *	NAME IP BYTES TEXT-BYTES BUILD-ID PATH
+ *
+ * numbers in hex, BYTES as /proc/modules has them, by ascending IP.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -73,29 +77,80 @@ static void read_samples(struct recording *recording, const char *dir)
 		die("does not fit tables.raw", "samples.raw");
 }
 
-static void parse_build_id(struct recording *recording)
+static void parse_build_id(const char *hex, uint8_t *ret_build_id)
 {
-	const char *hex = recording->build_id_hex;
-
 	if (strlen(hex) != 2 * BUILD_ID_BYTES)
 		die("not a 20-byte build id", hex);
 	for (size_t i = 0; i < BUILD_ID_BYTES; i++)
-		if (sscanf(hex + 2 * i, "%2hhx", &recording->build_id[i]) != 1)
+		if (sscanf(hex + 2 * i, "%2hhx", &ret_build_id[i]) != 1)
 			die("not a build id", hex);
 }
 
-static const char *find_value(char **words, const char *key)
+/* Null: it is not there. */
+static const char *find_optional(char **words, const char *key)
 {
 	size_t n = strlen(key);
 
 	for (; *words; words++)
 		if (strncmp(*words, key, n) == 0 && (*words)[n] == '=')
 			return *words + n + 1;
-	die("missing key", key);
+	return NULL;
+}
+
+static const char *find_value(char **words, const char *key)
+{
+	const char *value = find_optional(words, key);
+
+	if (!value)
+		die("missing key", key);
+	return value;
+}
+
+static void add_module(struct recording *recording, const struct module *module)
+{
+	size_t n = recording->n_modules++;
+
+	recording->modules = realloc(recording->modules, (n + 1) * sizeof(*module));
+	if (!recording->modules)
+		die("out of memory", module->name);
+	if (n && recording->modules[n - 1].ip > module->ip)
+		die("not in order", module->name);
+	recording->modules[n] = *module;
+}
+
+static void read_modules(struct recording *recording, const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char name[64], hex[2 * BUILD_ID_BYTES + 1], object[256];
+	unsigned long long ip, n_bytes, n_text_bytes;
+
+	if (!file)
+		die("cannot read", path);
+	while (fscanf(file, "%63s %llx %llx %llx %40s %255s", name, &ip, &n_bytes, &n_text_bytes,
+		      hex, object) == 6) {
+		struct module module = { strdup(name), strdup(object), ip,
+					 n_bytes,      n_text_bytes,   { 0 } };
+
+		parse_build_id(hex, module.build_id);
+		add_module(recording, &module);
+	}
+	if (!feof(file))
+		die("not a list of modules", path);
+	fclose(file);
+}
+
+const struct module *find_module(const struct recording *recording, uint64_t ip)
+{
+	for (size_t i = 0; i < recording->n_modules; i++)
+		if (ip - recording->modules[i].ip < recording->modules[i].n_text_bytes)
+			return &recording->modules[i];
+	return NULL;
 }
 
 static void read_arguments(struct recording *recording, char **words)
 {
+	const char *modules;
+
 	recording->text_vaddr = strtoull(find_value(words, "text"), NULL, 16);
 	recording->edata_vaddr = strtoull(find_value(words, "edata"), NULL, 16);
 	recording->build_id_hex = find_value(words, "build-id");
@@ -104,7 +159,10 @@ static void read_arguments(struct recording *recording, char **words)
 	recording->mix = find_value(words, "mix");
 	recording->amount = find_value(words, "amount");
 	recording->kaslr = find_value(words, "kaslr");
-	parse_build_id(recording);
+	parse_build_id(recording->build_id_hex, recording->build_id);
+	modules = find_optional(words, "modules");
+	if (modules)
+		read_modules(recording, modules);
 }
 
 static void write_file(const struct recording *recording, const char *dir, const char *name,
@@ -135,6 +193,8 @@ int main(int argc, char **argv)
 	write_file(&recording, argv[2], "perf.data", write_perf_data);
 	write_file(&recording, argv[2], "perf.script", write_perf_script);
 	write_file(&recording, argv[2], "truth.unsym", write_truth);
+	if (recording.n_modules)
+		write_file(&recording, argv[2], "truth.ip", write_truth_ip);
 	write_file(&recording, argv[2], "counts.json", write_counts);
 	return 0;
 }

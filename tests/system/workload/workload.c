@@ -10,6 +10,11 @@
  *
  *	lab.seed=1 lab.mix=rr:4,stream:2,pipe:2,exec:1,file:3 lab.amount=100
  *
+ * Built with LAB_PRODUCTION, which the kernels with modules get, it sets up
+ * more beforehand, has two kinds of work more (overlay, switch), and saves the
+ * kernel's live text: production.c, live_text.c. Without, it has to stay the
+ * same bytes: the committed recording is of them.
+ *
  * Everything is decided by the seed and nothing by the clock, so that an
  * emulator that counts instructions instead of time runs the same branches
  * every time.
@@ -44,6 +49,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "plumbing.h"
+#ifdef LAB_PRODUCTION
+#include "live_text.h"
+#include "production.h"
+#endif
+
 #define SERVER_PORT 7000
 #define BUF_BYTES 65536
 
@@ -55,78 +66,6 @@
 #define FILE_PER_ROUND 6
 
 static _Alignas(8) uint8_t buf[BUF_BYTES];
-
-/* ------------------------------------------------------------------ */
-/* plumbing                                                             */
-/* ------------------------------------------------------------------ */
-
-/* Init must not return: say why on the console and stop the machine. */
-static _Noreturn void die(const char *what)
-{
-	printf("lab: failed: %s: %s\n", what, strerror(errno));
-	fflush(stdout);
-	reboot(RB_AUTOBOOT);
-	_exit(1);
-}
-
-static int check(int result, const char *what)
-{
-	if (result < 0)
-		die(what);
-	return result;
-}
-
-/* splitmix64, public domain (Steele, Lea, Flood 2014): any seed is good. */
-struct rng {
-	uint64_t state;
-};
-
-static uint64_t rng_next(struct rng *rng)
-{
-	uint64_t z = rng->state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
-/* In [0, n); the bias of a modulo does not matter here. */
-static uint32_t rng_below(struct rng *rng, uint32_t n)
-{
-	return (rng_next(rng) >> 32) % n;
-}
-
-static void write_all(int fd, const void *data, size_t n_bytes)
-{
-	const uint8_t *pos = data;
-
-	while (n_bytes) {
-		ssize_t n = write(fd, pos, n_bytes);
-
-		if (n <= 0)
-			die("write");
-		pos += n;
-		n_bytes -= n;
-	}
-}
-
-/* False at the end of the stream. */
-static bool read_all(int fd, void *data, size_t n_bytes)
-{
-	uint8_t *pos = data;
-
-	while (n_bytes) {
-		ssize_t n = read(fd, pos, n_bytes);
-
-		if (n < 0)
-			die("read");
-		if (n == 0)
-			return false;
-		pos += n;
-		n_bytes -= n;
-	}
-	return true;
-}
 
 /* ------------------------------------------------------------------ */
 /* the server: one process, an epoll loop, any number of connections    */
@@ -414,6 +353,18 @@ static void run_file(struct lab *lab)
 	}
 }
 
+#ifdef LAB_PRODUCTION
+static void run_overlay(struct lab *lab)
+{
+	overlay_run(&lab->rng);
+}
+
+static void run_switch(struct lab *lab)
+{
+	switch_run(&lab->rng);
+}
+#endif
+
 static struct part {
 	const char *name;
 	void (*run)(struct lab *lab);
@@ -422,6 +373,9 @@ static struct part {
 } parts[] = {
 	{ "rr", run_rr, 0, 0 },	    { "stream", run_stream, 0, 0 }, { "pipe", run_pipe, 0, 0 },
 	{ "exec", run_exec, 0, 0 }, { "file", run_file, 0, 0 },
+#ifdef LAB_PRODUCTION
+	{ "overlay", run_overlay, 0, 0 }, { "switch", run_switch, 0, 0 },
+#endif
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
@@ -566,6 +520,11 @@ int main(int argc, char **argv)
 		die("lab.mix= and lab.amount= must be given");
 	}
 	raise_loopback();
+#ifdef LAB_PRODUCTION
+	production_prepare();
+	live_text_open();
+	live_text_save("kcore_dir");
+#endif
 	start_peers(&lab);
 
 	syscall(SYS_sched_get_priority_max, SCHED_OTHER);
@@ -577,6 +536,10 @@ int main(int argc, char **argv)
 	}
 	syscall(SYS_sched_get_priority_min, SCHED_OTHER);
 
+#ifdef LAB_PRODUCTION
+	live_text_save("kcore_end");
+	live_text_close();
+#endif
 	for (size_t i = 0; i < N_PARTS; i++)
 		printf("lab: rounds %s %u\n", parts[i].name, parts[i].n_rounds);
 	printf("lab: done\n");
