@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image.h"
 
-#include <elf.h>
-#include <elfutils/libdwelf.h>
 #include <errno.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <zlib.h>
-#include <zstd.h>
+#include "image_debug.h"
+#include "image_pair.h"
+#include "module_layout.h"
+#include "relocate.h"
 
 /* The symbol by which clang marks images with flow-sensitive discriminators (LLVM 19,
  * llvm/lib/CodeGen/MIRFSDiscriminator.cpp). */
@@ -18,37 +14,57 @@
 
 #define PAGE_BYTES 4096 /* llvm-profgen uses this on every machine */
 
-struct image_file {
-	Elf *elf;
-	void *map; /* the file, if it is mapped by us; else NULL */
-	size_t n_map_bytes;
-	size_t n_bytes;		       /* of the file, unpacked */
-	uint64_t n_text_bytes;	       /* in executable sections so far */
-	void *unpacked[N_IMAGE_DEBUG]; /* contents of compressed sections */
+/* A relocated copy of a section. */
+struct table_copy {
+	uint32_t section;
+	uint8_t *bytes; /* owned */
+	size_t n_bytes;
 };
 
-static const char *const debug_names[N_IMAGE_DEBUG] = {
-	[IMAGE_DEBUG_INFO] = ".debug_info",
-	[IMAGE_DEBUG_ABBREV] = ".debug_abbrev",
-	[IMAGE_DEBUG_STR] = ".debug_str",
-	[IMAGE_DEBUG_LINE_STR] = ".debug_line_str",
-	[IMAGE_DEBUG_STR_OFFSETS] = ".debug_str_offsets",
-	[IMAGE_DEBUG_ADDR] = ".debug_addr",
-	[IMAGE_DEBUG_LINE] = ".debug_line",
-	[IMAGE_DEBUG_RANGES] = ".debug_ranges",
-	[IMAGE_DEBUG_RNGLISTS] = ".debug_rnglists",
-	[IMAGE_DEBUG_ARANGES] = ".debug_aranges",
+/* The tables of places that the kernel patches, as far as anybody asks for them. */
+static const char *const table_names[] = {
+	".altinstructions",
+	".call_sites",
+	".ibt_endbr_seal",
+	".cfi_sites",
+	".retpoline_sites",
+	".return_sites",
+	".smp_locks",
+	".static_call_sites",
+	"__jump_table",
+	"__mcount_loc",
+	"__patchable_function_entries",
+};
+
+struct image_file {
+	struct elf_file code, debug, alt; /* null-initialised where there is no such file */
+	struct module_layout layout;	  /* of code, if that is relocatable */
+	/* of debug: */
+	uint32_t *code_sections; /* image_pair_match() */
+	uint64_t *debug_vaddrs;	 /* by section, as layout.vaddrs */
+	struct image_debug_sections debug_sections, alt_sections;
+	struct table_copy copies[array_size(table_names)];
+	size_t n_copies;
+	const struct elf_file *symbols_from; /* code or debug; NULL: neither has symbols */
+	struct bytes symbols;
+	struct relocate_stats relocations;
+	uint64_t n_text_bytes; /* in executable sections so far */
 };
 
 static void file_free(struct image_file *file)
 {
 	if (!file)
 		return;
-	elf_end(file->elf);
-	if (file->map)
-		munmap(file->map, file->n_map_bytes);
-	for (int i = 0; i < N_IMAGE_DEBUG; i++)
-		free(file->unpacked[i]);
+	for (size_t i = 0; i < file->n_copies; i++)
+		free(file->copies[i].bytes);
+	image_debug_deinit(&file->debug_sections);
+	image_debug_deinit(&file->alt_sections);
+	module_layout_deinit(&file->layout);
+	free(file->code_sections);
+	free(file->debug_vaddrs);
+	elf_file_deinit(&file->code);
+	elf_file_deinit(&file->debug);
+	elf_file_deinit(&file->alt);
 	free(file);
 }
 
@@ -59,197 +75,163 @@ void image_free(struct image *image)
 	file_free(image->file);
 	free(image->text);
 	free(image->symbols);
+	free(image->named);
 	free(image);
 }
 
-/* An empty section is a valid cursor of no bytes; NULL and unreadable ones are told apart by *ret.
- */
-static int section_bytes(Elf_Scn *scn, struct bytes *ret_bytes)
+/* what kind of file it is, and where it lies */
+
+static int check_machine(const struct elf_file *file, struct image *image, struct problem *problem)
 {
-	Elf_Data *data = elf_rawdata(scn, NULL);
-
-	if (!data || (data->d_size && !data->d_buf))
-		return -EBADMSG;
-	*ret_bytes = bytes_of(data->d_buf, data->d_size);
-	return 0;
-}
-
-static int check_header(Elf *elf, struct image *image, struct problem *problem)
-{
-	GElf_Ehdr ehdr;
-	size_t n_bytes = 0;
-
-	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &ehdr))
-		return problem_set(problem, -ENOEXEC, "image: not an ELF file");
-	if (ehdr.e_ident[EI_CLASS] != ELFCLASS64 || ehdr.e_ident[EI_DATA] != ELFDATA2LSB)
-		return problem_set(problem, -ENOEXEC, "image: not a 64-bit little-endian ELF file");
-	if (!elf_rawfile(elf, &n_bytes) || ehdr.e_shoff >= n_bytes ||
-	    (uint64_t)ehdr.e_shnum * sizeof(Elf64_Shdr) > n_bytes - ehdr.e_shoff)
-		return problem_set(
-			problem, -EBADMSG,
-			"image: cut off: it has %zu bytes, its section headers are at %llu",
-			n_bytes, (unsigned long long)ehdr.e_shoff);
-	if (ehdr.e_machine == EM_X86_64)
+	if (file->machine == EM_X86_64)
 		image->machine = IMAGE_X86_64;
-	else if (ehdr.e_machine == EM_AARCH64)
+	else if (file->machine == EM_AARCH64)
 		image->machine = IMAGE_AARCH64;
 	else
 		return problem_set(problem, -ENOEXEC,
-				   "image: machine %u is neither x86-64 nor AArch64",
-				   ehdr.e_machine);
+				   "%s: machine %u is neither x86-64 nor AArch64", file->role,
+				   file->machine);
 	return 0;
 }
 
-static int find_preferred_base(Elf *elf, struct image *image, struct problem *problem)
+static int find_preferred_base(const struct elf_file *file, struct image *image,
+			       struct problem *problem)
 {
-	size_t n_phdrs;
-	GElf_Phdr phdr;
+	struct bytes b = file->segments;
 
-	if (elf_getphdrnum(elf, &n_phdrs) != 0)
-		return problem_set(problem, -EBADMSG, "image: unreadable program headers");
-	for (size_t i = 0; i < n_phdrs; i++) {
-		if (!gelf_getphdr(elf, (int)i, &phdr))
-			return problem_set(problem, -EBADMSG,
-					   "image: unreadable program header %zu", i);
-		if (phdr.p_type == PT_LOAD && (phdr.p_flags & PF_X)) {
-			image->preferred_base = phdr.p_vaddr & ~(uint64_t)(PAGE_BYTES - 1);
+	while (bytes_left(&b) >= sizeof(Elf64_Phdr)) {
+		Elf64_Phdr segment;
+
+		memcpy(&segment, bytes_take(&b, sizeof(segment)), sizeof(segment));
+		if (segment.p_type == PT_LOAD && (segment.p_flags & PF_X)) {
+			image->preferred_base = segment.p_vaddr & ~(uint64_t)(PAGE_BYTES - 1);
 			return 0;
 		}
 	}
-	return problem_set(problem, -ENOEXEC, "image: no executable segment");
+	return problem_set(problem, -ENOEXEC, "%s: no executable segment", file->role);
 }
 
-static int add_text_section(struct image *image, Elf_Scn *scn, const GElf_Shdr *shdr,
-			    const char *name, struct problem *problem)
+static int place(struct image *image, uint64_t base_vaddr, struct problem *problem)
 {
-	struct bytes bytes;
-	struct image_section *grown;
+	const struct elf_file *code = &image->file->code;
 
-	if (section_bytes(scn, &bytes) < 0)
-		return problem_set(problem, -EBADMSG, "image: section %s is unreadable or cut off",
-				   name);
-	if (shdr->sh_addr + bytes_left(&bytes) < shdr->sh_addr)
-		return problem_set(problem, -EBADMSG, "image: section %s wraps around", name);
+	image->is_relocatable = code->type == ET_REL;
+	if (!image->is_relocatable)
+		return find_preferred_base(code, image, problem);
+	image->preferred_base = base_vaddr;
+	return module_layout_init(&image->file->layout, code, base_vaddr, problem);
+}
+
+/* sections of the code file */
+
+static uint64_t section_vaddr(const struct image *image, const struct elf_section *section)
+{
+	const struct image_file *file = image->file;
+
+	return image->is_relocatable ? file->layout.vaddrs[elf_section_index(&file->code, section)]
+				     : section->header.sh_addr;
+}
+
+static bool is_loaded(const struct image *image, const struct elf_section *section)
+{
+	const struct image_file *file = image->file;
+
+	return image->is_relocatable
+		       ? file->layout.is_loaded[elf_section_index(&file->code, section)]
+		       : (section->header.sh_flags & SHF_ALLOC) != 0;
+}
+
+/* Contents, relocated if they are one of the tables. */
+static bool section_bytes(const struct image *image, const struct elf_section *section,
+			  struct bytes *ret_bytes)
+{
+	const struct image_file *file = image->file;
+	size_t index = elf_section_index(&file->code, section);
+
+	for (size_t i = 0; i < file->n_copies; i++) {
+		if (file->copies[i].section == index) {
+			*ret_bytes = bytes_of(file->copies[i].bytes, file->copies[i].n_bytes);
+			return true;
+		}
+	}
+	return elf_file_contents(&file->code, section, ret_bytes);
+}
+
+static int add_text_section(struct image *image, const struct elf_section *section,
+			    struct problem *problem)
+{
+	struct image_file *file = image->file;
+	const char *role = file->code.role;
+	uint64_t vaddr = section_vaddr(image, section);
+	struct image_section *grown;
+	struct bytes bytes;
+
+	if (!elf_file_contents(&file->code, section, &bytes))
+		return problem_set(problem, -EBADMSG, "%s: section %s is unreadable or cut off",
+				   role, section->name);
+	if (vaddr + bytes_left(&bytes) < vaddr)
+		return problem_set(problem, -EBADMSG, "%s: section %s wraps around", role,
+				   section->name);
 	/* thousands of sections over the same bytes would be work out of nothing */
-	image->file->n_text_bytes += bytes_left(&bytes);
-	if (image->file->n_text_bytes > image->file->n_bytes)
-		return problem_set(problem, -EBADMSG, "image: section %s shares bytes with others",
-				   name);
+	file->n_text_bytes += bytes_left(&bytes);
+	if (file->n_text_bytes > file->code.n_bytes)
+		return problem_set(problem, -EBADMSG, "%s: section %s shares bytes with others",
+				   role, section->name);
 	grown = reallocarray(image->text, image->n_text + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	image->text = grown;
 	image->text[image->n_text++] = (struct image_section){
-		.name = name,
-		.vaddr = shdr->sh_addr,
+		.name = section->name,
+		.vaddr = vaddr,
 		.n_bytes = bytes_left(&bytes),
 		.bytes = bytes.start,
-		.index = (uint32_t)elf_ndxscn(scn),
+		.index = (uint32_t)elf_section_index(&file->code, section),
 	};
 	return 0;
 }
 
-/* gABI, "Section Compression"; elf.h of older systems lacks the second */
-#define COMPRESSION_ZLIB 1
-#define COMPRESSION_ZSTD 2
-/* The most that one packed byte can unpack to: deflate's bound, which zstd's frames are held to. */
-#define UNPACK_RATIO_MAX 1032
-
-static bool unpack(uint32_t type, struct bytes packed, void *to, uint64_t n_bytes)
+static void extend_text(struct image *image, const struct image_section *section)
 {
-	uLongf n = n_bytes;
-
-	if (type == COMPRESSION_ZLIB)
-		return uncompress(to, &n, packed.pos, bytes_left(&packed)) == Z_OK && n == n_bytes;
-	return type == COMPRESSION_ZSTD &&
-	       ZSTD_decompress(to, n_bytes, packed.pos, bytes_left(&packed)) == n_bytes;
+	if (module_is_init_section(section->name))
+		return;
+	if (image->text_hi_vaddr == 0 || section->vaddr < image->text_lo_vaddr)
+		image->text_lo_vaddr = section->vaddr;
+	if (section->vaddr + section->n_bytes > image->text_hi_vaddr)
+		image->text_hi_vaddr = section->vaddr + section->n_bytes;
 }
 
-/*
- * Replaces a compressed section, an Elf64_Chdr and the packed bytes, by its contents. Not with
- * elf_compress(): that writes to the section header, which lies in our read-only mapping, and does
- * not know zstd before elfutils 0.189.
- */
-static int unpack_section(struct image_file *file, int i, struct bytes *bytes,
-			  const struct image_limits *limits, struct problem *problem)
+static int load_text(struct image *image, struct problem *problem)
 {
-	const char *name = debug_names[i];
-	uint32_t type = bytes_u32(bytes);
-	uint64_t n_bytes;
-
-	bytes_skip(bytes, sizeof(uint32_t)); /* reserved */
-	n_bytes = bytes_u64(bytes);
-	bytes_skip(bytes, sizeof(uint64_t)); /* alignment */
-	if (bytes->failed)
-		return problem_set(problem, -EBADMSG, "image: %s: bad compression header", name);
-	if (n_bytes > limits->decompressed_bytes)
-		return problem_set(problem, -E2BIG,
-				   "image: %s: decompressed size %llu is above the limit of %llu",
-				   name, (unsigned long long)n_bytes,
-				   (unsigned long long)limits->decompressed_bytes);
-	if (n_bytes / UNPACK_RATIO_MAX > bytes_left(bytes))
-		return problem_set(problem, -EBADMSG,
-				   "image: %s: decompressed size %llu is beyond belief", name,
-				   (unsigned long long)n_bytes);
-	free(file->unpacked[i]);
-	file->unpacked[i] = malloc(n_bytes ? n_bytes : 1);
-	if (!file->unpacked[i])
-		return -ENOMEM;
-	if (!unpack(type, *bytes, file->unpacked[i], n_bytes))
-		return problem_set(problem, -EBADMSG, "image: %s: cannot decompress", name);
-	*bytes = bytes_of(file->unpacked[i], n_bytes);
-	return 0;
-}
-
-/* Of two sections of one name the last counts. */
-static int add_debug_section(struct image *image, Elf_Scn *scn, const GElf_Shdr *shdr,
-			     const char *name, const struct image_limits *limits,
-			     struct problem *problem)
-{
-	for (int i = 0; i < N_IMAGE_DEBUG; i++) {
-		struct bytes bytes;
-		int r = 0;
-
-		if (strcmp(name, debug_names[i]) != 0)
-			continue;
-		if (section_bytes(scn, &bytes) < 0)
-			return problem_set(problem, -EBADMSG, "image: %s is unreadable or cut off",
-					   name);
-		if (shdr->sh_flags & SHF_COMPRESSED)
-			r = unpack_section(image->file, i, &bytes, limits, problem);
-		if (r == 0)
-			image->debug[i] = bytes;
-		return r;
-	}
-	return 0;
-}
-
-static int load_sections(Elf *elf, struct image *image, const struct image_limits *limits,
-			 struct problem *problem)
-{
-	size_t names_index;
-	Elf_Scn *scn = NULL;
+	const struct elf_file *code = &image->file->code;
+	bool has_nobits = false;
 	int r = 0;
 
-	if (elf_getshdrstrndx(elf, &names_index) != 0)
-		return problem_set(problem, -EBADMSG, "image: no section names");
-	while (r == 0 && (scn = elf_nextscn(elf, scn))) {
-		GElf_Shdr shdr;
-		const char *name;
+	for (size_t i = 1; r == 0 && i < code->n_sections; i++) {
+		const struct elf_section *s = &code->sections[i];
 
-		if (!gelf_getshdr(scn, &shdr))
-			return problem_set(problem, -EBADMSG,
-					   "image: unreadable section header %zu", elf_ndxscn(scn));
-		name = elf_strptr(elf, names_index, shdr.sh_name);
-		if (!name || shdr.sh_type == SHT_NOBITS || shdr.sh_size == 0)
+		if (!(s->header.sh_flags & SHF_EXECINSTR) || s->header.sh_size == 0 ||
+		    strcmp(s->name, ".plt") == 0 || (image->is_relocatable && !is_loaded(image, s)))
 			continue;
-		if ((shdr.sh_flags & SHF_EXECINSTR) && strcmp(name, ".plt") != 0)
-			r = add_text_section(image, scn, &shdr, name, problem);
-		else if (strncmp(name, ".debug_", 7) == 0)
-			r = add_debug_section(image, scn, &shdr, name, limits, problem);
+		if (s->header.sh_type == SHT_NOBITS)
+			has_nobits = true;
+		else
+			r = add_text_section(image, s, problem);
+	}
+	if (r == 0 && image->n_text == 0 && has_nobits)
+		return problem_set(problem, -ENOEXEC,
+				   "%s: a file of debug information, whose code is in another file",
+				   code->role);
+	for (size_t i = 0; i < image->n_text; i++)
+		extend_text(image, &image->text[i]);
+	if (image->is_relocatable && image->text_hi_vaddr) {
+		image->text_lo_vaddr = image->preferred_base;
+		image->text_hi_vaddr = image->file->layout.text_hi_vaddr;
 	}
 	return r;
 }
+
+/* symbols */
 
 /* by (section, vaddr) */
 static int compare_symbols(const void *a, const void *b)
@@ -261,16 +243,32 @@ static int compare_symbols(const void *a, const void *b)
 	return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
 }
 
-static bool has_fs_mark(Elf *elf, const GElf_Sym *sym, const char *name)
+/* The section of the code file that the symbol is in, or NULL. */
+static const struct elf_section *section_of(const struct image *image, const Elf64_Sym *symbol)
 {
-	GElf_Shdr shdr;
-	Elf_Scn *scn;
+	const struct image_file *file = image->file;
+	uint32_t index = symbol->st_shndx;
 
-	if (strcmp(name, FS_SYMBOL) != 0)
-		return false;
-	scn = elf_getscn(elf, sym->st_shndx);
-	return scn && gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_PROGBITS &&
-	       (shdr.sh_flags & SHF_ALLOC) && !(shdr.sh_flags & SHF_EXECINSTR) && shdr.sh_size > 0;
+	if (index >= SHN_LORESERVE)
+		return NULL;
+	if (file->symbols_from == &file->debug)
+		index = index < file->debug.n_sections ? file->code_sections[index] : 0;
+	return elf_file_section(&file->code, index);
+}
+
+/* The address that the symbol's value stands for. */
+static uint64_t symbol_vaddr(const struct image *image, const Elf64_Sym *symbol)
+{
+	const struct elf_section *s = image->is_relocatable ? section_of(image, symbol) : NULL;
+
+	return symbol->st_value + (s ? section_vaddr(image, s) : 0);
+}
+
+static bool is_fs_mark(const struct elf_section *section, const char *name)
+{
+	return strcmp(name, FS_SYMBOL) == 0 && section && section->header.sh_type == SHT_PROGBITS &&
+	       (section->header.sh_flags & SHF_ALLOC) &&
+	       !(section->header.sh_flags & SHF_EXECINSTR) && section->header.sh_size > 0;
 }
 
 /* Sorts the symbols and gives each text section its slice; others were not kept. */
@@ -295,116 +293,237 @@ static void assign_symbols(struct image *image)
 
 static bool is_text_index(const struct image *image, uint32_t index)
 {
-	for (size_t i = 0; i < image->n_text; i++)
-		if (image->text[i].index == index)
-			return true;
-	return false;
+	size_t lo = 0, hi = image->n_text;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (image->text[mid].index < index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < image->n_text && image->text[lo].index == index;
 }
 
-/* The cursor stands on an array of Elf64_Sym. */
-static int read_symbols(Elf *elf, struct image *image, struct bytes table,
-			const struct image_limits *limits, struct problem *problem)
+static void read_symbols(struct image *image)
 {
-	size_t n = bytes_left(&table) / sizeof(Elf64_Sym);
-	uint32_t last_section = 0;
-	bool last_is_text = false;
+	struct bytes table = image->file->symbols;
 
-	if (n > limits->n_symbols)
-		return problem_set(problem, -E2BIG, "image: %zu symbols, the limit is %zu", n,
-				   limits->n_symbols);
-	image->symbols = malloc((n ? n : 1) * sizeof(*image->symbols));
-	if (!image->symbols)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		GElf_Sym sym;
+	while (bytes_left(&table) >= sizeof(Elf64_Sym)) {
+		Elf64_Sym symbol;
+		const struct elf_section *section;
 		struct image_symbol s;
 
-		memcpy(&sym, bytes_take(&table, sizeof(sym)), sizeof(sym));
-		s = (struct image_symbol){ sym.st_value, sym.st_name, sym.st_shndx };
-		if (sym.st_shndx == SHN_UNDEF || sym.st_shndx >= SHN_LORESERVE)
+		memcpy(&symbol, bytes_take(&table, sizeof(symbol)), sizeof(symbol));
+		section = section_of(image, &symbol);
+		if (!section)
 			continue;
-		if (sym.st_shndx != last_section) {
-			last_section = sym.st_shndx;
-			last_is_text = is_text_index(image, last_section);
-		}
-		if (last_is_text)
+		s = (struct image_symbol){
+			.vaddr = symbol_vaddr(image, &symbol),
+			.name_off = symbol.st_name,
+			.section = (uint32_t)elf_section_index(&image->file->code, section),
+		};
+		if (is_text_index(image, s.section))
 			image->symbols[image->n_symbols++] = s;
 		else if (!image->is_fs)
-			image->is_fs = has_fs_mark(elf, &sym, image_symbol_name(image, &s));
+			image->is_fs = is_fs_mark(section, image_symbol_name(image, &s));
+	}
+}
+
+/* Symbols of the code file, or of the debug file where that has none. */
+static int find_symbols(struct image *image, struct problem *problem)
+{
+	struct image_file *file = image->file;
+	const struct elf_file *files[] = { &file->code, &file->debug };
+
+	for (size_t i = 0; !file->symbols_from && i < array_size(files); i++) {
+		bool is_damaged;
+
+		if (elf_file_symbols(files[i], &file->symbols, &image->strtab, &is_damaged))
+			file->symbols_from = files[i];
+		if (is_damaged)
+			return problem_set(problem, -EBADMSG,
+					   "%s: .symtab is unreadable or cut off", files[i]->role);
 	}
 	return 0;
 }
 
-static Elf_Scn *find_symtab(Elf *elf, GElf_Shdr *ret_shdr)
-{
-	Elf_Scn *scn = NULL;
-
-	while ((scn = elf_nextscn(elf, scn)))
-		if (gelf_getshdr(scn, ret_shdr) && ret_shdr->sh_type == SHT_SYMTAB)
-			break;
-	return scn;
-}
-
-static int load_symbols(Elf *elf, struct image *image, const struct image_limits *limits,
+static int load_symbols(struct image *image, const struct image_limits *limits,
 			struct problem *problem)
 {
-	GElf_Shdr shdr;
-	Elf_Scn *scn = find_symtab(elf, &shdr), *strings;
-	struct bytes table;
+	size_t n = bytes_left(&image->file->symbols) / sizeof(Elf64_Sym);
+
+	if (!image->file->symbols_from)
+		return 0; /* no code is known then; the caller sees n_symbols == 0 */
+	if (n > limits->n_symbols)
+		return problem_set(problem, -E2BIG, "%s: %zu symbols, the limit is %zu",
+				   image->file->symbols_from->role, n, limits->n_symbols);
+	image->symbols = malloc((n ? n : 1) * sizeof(*image->symbols));
+	if (!image->symbols)
+		return -ENOMEM;
+	read_symbols(image);
+	assign_symbols(image);
+	return 0;
+}
+
+/* the debug file, and the one that it refers to */
+
+/* The same section has the same address in both files. */
+static int place_debug(struct image *image)
+{
+	struct image_file *file = image->file;
+
+	file->debug_vaddrs = calloc(file->debug.n_sections + 1, sizeof(*file->debug_vaddrs));
+	if (!file->debug_vaddrs)
+		return -ENOMEM;
+	for (size_t i = 1; i < file->debug.n_sections; i++)
+		if (file->code_sections[i])
+			file->debug_vaddrs[i] = file->layout.vaddrs[file->code_sections[i]];
+	return 0;
+}
+
+static int match_debug(struct image *image, struct problem *problem)
+{
+	struct image_file *file = image->file;
 	int r;
 
-	if (!scn)
-		return 0; /* no code is known then; the caller sees n_symbols == 0 */
-	strings = elf_getscn(elf, shdr.sh_link);
-	if (section_bytes(scn, &table) < 0 || !strings ||
-	    section_bytes(strings, &image->strtab) < 0)
-		return problem_set(problem, -EBADMSG, "image: .symtab is unreadable or cut off");
-	r = read_symbols(elf, image, table, limits, problem);
-	if (r == 0)
-		assign_symbols(image);
+	if (!file->debug.bytes)
+		return 0;
+	r = image_pair_match(&file->code, &file->debug, &file->code_sections, problem);
+	if (r == 0 && image->is_relocatable)
+		r = place_debug(image);
 	return r;
 }
 
-static void load_build_id(Elf *elf, struct image *image)
+/* Relocations refer to the symbols of their own file. */
+static struct relocate_places places_in(const struct image_file *file, const struct elf_file *elf)
 {
-	const void *id;
-	ssize_t n = dwelf_elf_gnu_build_id(elf, &id);
+	struct relocate_places places = {
+		.file = elf,
+		.vaddrs = elf == &file->code ? file->layout.vaddrs : file->debug_vaddrs,
+	};
+	struct bytes strings;
+	bool is_damaged;
 
-	if (n <= 0 || n > (ssize_t)BUILD_ID_BYTES_MAX)
-		return;
-	memcpy(image->build_id.bytes, id, (size_t)n);
-	image->build_id.n_bytes = (size_t)n;
+	if (!elf_file_symbols(elf, &places.symbols, &strings, &is_damaged))
+		places.symbols = bytes_of(NULL, 0);
+	return places;
 }
 
-/* The kernel's rule for what it drops after a module's start: module_init_section(). */
-static bool is_init_section(const char *name)
+static bool has_debug_info(const struct elf_file *file)
 {
-	return strncmp(name, ".init", 5) == 0;
+	const struct elf_section *s = elf_file_by_name(file, ".debug_info");
+
+	return s && s->header.sh_type != SHT_NOBITS && s->header.sh_size > 0;
 }
 
-static void find_text_end(struct image *image)
+static int load_alt(struct image *image, const struct elf_file *from,
+		    const struct image_limits *limits, struct problem *problem)
 {
-	bool is_first = true;
+	struct image_file *file = image->file;
+	int r;
 
-	for (size_t i = 0; i < image->n_text; i++) {
-		const struct image_section *s = &image->text[i];
+	for (int i = 0; i < N_IMAGE_DEBUG; i++)
+		image->alt[i] = bytes_of(NULL, 0);
+	if (!image_pair_has_alt(from))
+		return 0;
+	image->lacks_alt = !file->alt.bytes;
+	if (image->lacks_alt)
+		return 0;
+	r = image_pair_check_alt(from, &file->alt, problem);
+	if (r == 0)
+		r = image_debug_load(&file->alt_sections, &file->alt, NULL, limits,
+				     &file->relocations, problem);
+	if (r == 0)
+		memcpy(image->alt, file->alt_sections.items, sizeof(image->alt));
+	return r;
+}
 
-		if (is_init_section(s->name))
-			continue;
-		if (is_first || s->vaddr < image->text_lo_vaddr)
-			image->text_lo_vaddr = s->vaddr;
-		if (is_first || s->vaddr + s->n_bytes > image->text_hi_vaddr)
-			image->text_hi_vaddr = s->vaddr + s->n_bytes;
-		is_first = false;
+static int load_debug(struct image *image, const struct image_limits *limits,
+		      struct problem *problem)
+{
+	struct image_file *file = image->file;
+	const struct elf_file *from = has_debug_info(&file->debug) ? &file->debug : &file->code;
+	struct relocate_places places = places_in(file, from);
+	int r = image_debug_load(&file->debug_sections, from,
+				 image->is_relocatable ? &places : NULL, limits, &file->relocations,
+				 problem);
+
+	memcpy(image->debug, file->debug_sections.items, sizeof(image->debug));
+	return r < 0 ? r : load_alt(image, from, limits, problem);
+}
+
+/* tables of a module */
+
+static int copy_table(struct image *image, const struct elf_section *section,
+		      const struct relocate_places *places)
+{
+	struct image_file *file = image->file;
+	struct table_copy *copy = &file->copies[file->n_copies];
+	struct bytes b;
+
+	if (!elf_file_contents(&file->code, section, &b) || bytes_left(&b) == 0)
+		return 0;
+	*copy = (struct table_copy){
+		.section = (uint32_t)elf_section_index(&file->code, section),
+		.bytes = malloc(bytes_left(&b)),
+		.n_bytes = bytes_left(&b),
+	};
+	if (!copy->bytes)
+		return -ENOMEM;
+	memcpy(copy->bytes, b.pos, copy->n_bytes);
+	file->n_copies++;
+	relocate(places,
+		 &(struct relocate_target){ section, copy->bytes, copy->n_bytes,
+					    section_vaddr(image, section) },
+		 &file->relocations);
+	return 0;
+}
+
+static const struct elf_section *find_loaded(const struct image *image, const char *name)
+{
+	const struct elf_file *code = &image->file->code;
+
+	for (size_t i = 1; i < code->n_sections; i++) {
+		const struct elf_section *s = &code->sections[i];
+
+		if (is_loaded(image, s) && s->header.sh_type != SHT_NOBITS &&
+		    !(s->header.sh_flags & SHF_COMPRESSED) && strcmp(s->name, name) == 0)
+			return s;
 	}
+	return NULL;
 }
 
-/* Takes file. */
-static int load(struct image_file *file, const struct image_limits *limits,
+static int load_tables(struct image *image)
+{
+	struct relocate_places places = places_in(image->file, &image->file->code);
+	int r = 0;
+
+	if (!image->is_relocatable)
+		return 0;
+	for (size_t i = 0; r == 0 && i < array_size(table_names); i++) {
+		const struct elf_section *s = find_loaded(image, table_names[i]);
+
+		if (s && relocate_is_needed(&places, s))
+			r = copy_table(image, s, &places);
+	}
+	return r;
+}
+
+static void report_relocations(struct image *image)
+{
+	const struct relocate_stats *s = &image->file->relocations;
+
+	image->n_relocations_lost = s->n_unknown + s->n_damaged + s->n_overflowing;
+	image->relocation_lost = s->first_lost;
+}
+
+/* The files are open. Takes file. */
+static int load(struct image_file *file, uint64_t base_vaddr, const struct image_limits *limits,
 		struct image **ret_image, struct problem *problem)
 {
 	cleanup(image_cleanup) struct image *image = calloc(1, sizeof(*image));
-	Elf *elf = file->elf;
 	int r;
 
 	if (!image) {
@@ -412,48 +531,27 @@ static int load(struct image_file *file, const struct image_limits *limits,
 		return -ENOMEM;
 	}
 	image->file = file;
-	if (!elf_rawfile(elf, &file->n_bytes))
-		return problem_set(problem, -ENOEXEC, "image: not an ELF file");
-	image->strtab = bytes_of(NULL, 0);
-	for (int i = 0; i < N_IMAGE_DEBUG; i++)
-		image->debug[i] = bytes_of(NULL, 0);
-	r = check_header(elf, image, problem);
+	image->strtab = file->symbols = bytes_of(NULL, 0);
+	r = check_machine(&file->code, image, problem);
 	if (r == 0)
-		r = find_preferred_base(elf, image, problem);
+		r = place(image, base_vaddr, problem);
 	if (r == 0)
-		r = load_sections(elf, image, limits, problem);
+		r = load_text(image, problem);
 	if (r == 0)
-		r = load_symbols(elf, image, limits, problem);
+		r = match_debug(image, problem);
+	if (r == 0)
+		r = find_symbols(image, problem);
+	if (r == 0)
+		r = load_symbols(image, limits, problem);
+	if (r == 0)
+		r = load_debug(image, limits, problem);
+	if (r == 0)
+		r = load_tables(image);
 	if (r < 0)
 		return r;
-	load_build_id(elf, image);
-	find_text_end(image);
+	image->build_id = file->code.build_id;
+	report_relocations(image);
 	*ret_image = steal_ptr(image);
-	return 0;
-}
-
-/*
- * Maps a plain ELF file read-only; *ret_map stays NULL for everything else (a compressed file, a
- * pipe), which libdw reads in its own way.
- */
-static int map_file(int fd, void **ret_map, size_t *ret_n_bytes)
-{
-	struct stat st;
-	char magic[SELFMAG];
-	void *map;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	if (!S_ISREG(st.st_mode) || pread(fd, magic, sizeof(magic), 0) != (ssize_t)sizeof(magic) ||
-	    memcmp(magic, ELFMAG, SELFMAG) != 0)
-		return 0;
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	*ret_map = map;
-	*ret_n_bytes = (size_t)st.st_size;
 	return 0;
 }
 
@@ -469,61 +567,68 @@ int image_open_files(const struct image_files *files, uint64_t base_vaddr,
 		     const struct image_limits *limits, struct image **ret_image,
 		     struct problem *problem)
 {
-	int fd = files->fd;
 	struct image_file *file = calloc(1, sizeof(*file));
+	uint64_t max_bytes = limits->decompressed_bytes;
 	int r;
 
 	if (!file)
 		return -ENOMEM;
-	(void)base_vaddr; /* of relocatable files, which are refused as yet */
-	elf_version(EV_CURRENT);
-	r = map_file(fd, &file->map, &file->n_map_bytes);
+	r = elf_file_open(&file->code, "image", files->fd, max_bytes, problem);
+	if (r == 0 && files->debug_fd >= 0)
+		r = elf_file_open(&file->debug, "debug file", files->debug_fd, max_bytes, problem);
+	if (r == 0 && files->alt_fd >= 0)
+		r = elf_file_open(&file->alt, "shared debug file", files->alt_fd, max_bytes,
+				  problem);
 	if (r < 0) {
-		free(file);
-		return problem_set(problem, r, "image: cannot read: %s", strerror(-r));
-	}
-	file->elf = file->map ? elf_memory(file->map, file->n_map_bytes) : dwelf_elf_begin(fd);
-	if (!file->elf) {
 		file_free(file);
-		return problem_set(problem, -ENOEXEC,
-				   "image: neither an ELF file nor a whole compressed one");
+		return r;
 	}
-	return load(file, limits, ret_image, problem);
+	return load(file, base_vaddr, limits, ret_image, problem);
 }
 
 int image_open_memory(const void *data, size_t n_bytes, const struct image_limits *limits,
 		      struct image **ret_image, struct problem *problem)
 {
 	struct image_file *file = calloc(1, sizeof(*file));
+	int r;
 
 	if (!file)
 		return -ENOMEM;
-	elf_version(EV_CURRENT);
-	file->elf = elf_memory((char *)(uintptr_t)data, n_bytes);
-	if (!file->elf) {
+	r = elf_file_open_memory(&file->code, "image", data, n_bytes, problem);
+	if (r < 0) {
 		file_free(file);
-		return problem_set(problem, -ENOEXEC, "image: cannot read as ELF: %s",
-				   elf_errmsg(-1));
+		return r;
 	}
-	return load(file, limits, ret_image, problem);
+	return load(file, 0, limits, ret_image, problem);
+}
+
+static bool find_named(const struct image *image, const char *name, uint64_t *ret_vaddr)
+{
+	for (size_t i = 0; i < image->n_named; i++) {
+		if (strcmp(image->named[i].name, name) == 0) {
+			*ret_vaddr = image->named[i].vaddr;
+			return true;
+		}
+	}
+	return false;
 }
 
 bool image_find_by_name(const struct image *image, const char *name, uint64_t *ret_vaddr)
 {
-	GElf_Shdr shdr;
-	Elf_Scn *scn = find_symtab(image->file->elf, &shdr);
 	struct bytes table;
 
-	if (!scn || section_bytes(scn, &table) < 0)
-		return false;
+	if (!image->file)
+		return find_named(image, name, ret_vaddr);
+	table = image->file->symbols;
+
 	while (bytes_left(&table) >= sizeof(Elf64_Sym)) {
-		Elf64_Sym sym;
+		Elf64_Sym symbol;
 		struct image_symbol s;
 
-		memcpy(&sym, bytes_take(&table, sizeof(sym)), sizeof(sym));
-		s = (struct image_symbol){ .vaddr = sym.st_value, .name_off = sym.st_name };
-		if (sym.st_name && strcmp(image_symbol_name(image, &s), name) == 0) {
-			*ret_vaddr = sym.st_value;
+		memcpy(&symbol, bytes_take(&table, sizeof(symbol)), sizeof(symbol));
+		s = (struct image_symbol){ .name_off = symbol.st_name };
+		if (symbol.st_name && strcmp(image_symbol_name(image, &s), name) == 0) {
+			*ret_vaddr = symbol_vaddr(image, &symbol);
 			return true;
 		}
 	}
@@ -532,17 +637,18 @@ bool image_find_by_name(const struct image *image, const char *name, uint64_t *r
 
 struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t n_bytes)
 {
-	Elf_Scn *scn = NULL;
+	const struct elf_file *code = image->file ? &image->file->code : NULL;
 
-	while ((scn = elf_nextscn(image->file->elf, scn))) {
-		GElf_Shdr shdr;
+	for (size_t i = 1; code && i < code->n_sections; i++) {
+		const struct elf_section *s = &code->sections[i];
 		struct bytes b;
 
-		if (!gelf_getshdr(scn, &shdr) || !(shdr.sh_flags & SHF_ALLOC) ||
-		    (shdr.sh_flags & SHF_COMPRESSED) || shdr.sh_type == SHT_NOBITS ||
-		    vaddr - shdr.sh_addr >= shdr.sh_size || section_bytes(scn, &b) < 0)
+		if (!is_loaded(image, s) || (s->header.sh_flags & SHF_COMPRESSED) ||
+		    s->header.sh_type == SHT_NOBITS ||
+		    vaddr - section_vaddr(image, s) >= s->header.sh_size ||
+		    !section_bytes(image, s, &b))
 			continue;
-		bytes_skip(&b, vaddr - shdr.sh_addr);
+		bytes_skip(&b, vaddr - section_vaddr(image, s));
 		b = bytes_sub(&b, n_bytes);
 		if (!b.failed)
 			return b;
@@ -550,45 +656,24 @@ struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t 
 	return bytes_of(NULL, 0);
 }
 
-static Elf_Scn *find_loaded_section(const struct image *image, const char *name,
-				    GElf_Shdr *ret_shdr)
-{
-	Elf *elf = image->file->elf;
-	Elf_Scn *scn = NULL;
-	size_t names_index;
-
-	if (elf_getshdrstrndx(elf, &names_index) != 0)
-		return NULL;
-	while ((scn = elf_nextscn(elf, scn))) {
-		const char *found;
-
-		if (!gelf_getshdr(scn, ret_shdr) || !(ret_shdr->sh_flags & SHF_ALLOC) ||
-		    (ret_shdr->sh_flags & SHF_COMPRESSED) || ret_shdr->sh_type == SHT_NOBITS)
-			continue;
-		found = elf_strptr(elf, names_index, ret_shdr->sh_name);
-		if (found && strcmp(found, name) == 0)
-			break;
-	}
-	return scn;
-}
-
 bool image_section_bytes(const struct image *image, const char *name, struct bytes *ret_bytes,
 			 uint64_t *ret_vaddr)
 {
-	GElf_Shdr shdr;
-	Elf_Scn *scn = find_loaded_section(image, name, &shdr);
+	const struct elf_section *section = image->file ? find_loaded(image, name) : NULL;
 
-	if (!scn || section_bytes(scn, ret_bytes) < 0)
+	if (!section || !section_bytes(image, section, ret_bytes))
 		return false;
-	*ret_vaddr = shdr.sh_addr;
+	*ret_vaddr = section_vaddr(image, section);
 	return true;
 }
 
 void image_forget(const struct image *image)
 {
-	/* our mapping is read-only: nothing in it can be lost */
-	if (image->file->map)
-		madvise(image->file->map, image->file->n_map_bytes, MADV_DONTNEED);
+	if (!image->file)
+		return;
+	elf_file_forget(&image->file->code);
+	elf_file_forget(&image->file->debug);
+	elf_file_forget(&image->file->alt);
 }
 
 const char *image_symbol_name(const struct image *image, const struct image_symbol *symbol)

@@ -5,8 +5,10 @@
  * An ELF file as a profile needs it: which bytes are code, which symbols begin it, where the debug
  * sections are, and who it is (build id).
  *
- * Nothing is interpreted here beyond ELF itself. Compressed kernels and files (bzImage, .gz, .bz2,
- * .xz) are opened by libdw; compressed debug sections (zlib, zstd) are unpacked here.
+ * Nothing is interpreted here beyond ELF itself. Compressed files (.gz, .bz2, .xz, .zst) and
+ * compressed debug sections (zlib, zstd) are unpacked; kernel modules are laid out and relocated
+ * (module_layout.h, relocate.h); a separate debug file and the file that dwz(1) makes for several
+ * of them are joined with their code (image_pair.h).
  */
 
 #include <stdbool.h>
@@ -54,6 +56,12 @@ struct image_symbol {
 	uint32_t section;  /* ELF section index */
 };
 
+/* A symbol of an image without a file. */
+struct image_named {
+	const char *name; /* borrowed */
+	uint64_t vaddr;
+};
+
 struct image {
 	enum image_machine machine;
 	uint64_t preferred_base; /* of the first executable PT_LOAD: p_vaddr & ~0xfff; of a
@@ -68,9 +76,18 @@ struct image {
 	size_t n_symbols;
 	struct bytes strtab;		   /* of .symtab */
 	struct bytes debug[N_IMAGE_DEBUG]; /* empty where absent */
+	struct bytes alt[N_IMAGE_DEBUG];   /* of the file that debug information refers to */
+	bool lacks_alt; /* it refers to one that was not given: what is there has no name */
+	/* Of a relocatable file: relocations of unknown types, or damaged. What they should have
+	   changed is as the file has it: 0. relocation_lost says which was the first. */
+	uint64_t n_relocations_lost;
+	struct problem relocation_lost;
 	struct build_id build_id;	   /* none: the file has none */
 	bool is_fs;			   /* built with flow-sensitive discriminators */
-	struct image_file *file;	   /* image.c's own */
+	struct image_named *named; /* n_named, owned: all symbols that can be asked for by name,
+				      if there is no file */
+	size_t n_named;
+	struct image_file *file; /* image.c's own; NULL: from an index, see index.h */
 };
 
 /* Borrowed, and only needed while the image is opened; -1: there is no such file. */
@@ -94,8 +111,8 @@ struct image_limits {
  * Opens the file behind fd, as image_open_files() with it alone and base 0. fd stays the caller's
  * and may be closed afterwards. Everything that struct image points to lives until image_free().
  * -ENOEXEC: not an ELF file, or not one of ours (64-bit little-endian x86-64 or AArch64, an
- * executable segment); -EBADMSG: damaged; -E2BIG: beyond a limit; -ENOMEM. problem says which and
- * why.
+ * executable segment, code); -EBADMSG: damaged; -E2BIG, -EFBIG: beyond a limit; -ENOMEM. problem
+ * says which and why.
  */
 must_check int image_open(int fd, const struct image_limits *limits, struct image **ret_image,
 			  struct problem *problem);
@@ -108,8 +125,9 @@ must_check int image_open_memory(const void *data, size_t n_bytes,
  * module loader would place it: executable sections from base_vaddr on, in order of section
  * headers, each aligned; then what else stays in memory; then what is dropped after the start
  * (.init). Symbols, debug sections and the tables that image_section_bytes() gives are relocated.
- * base_vaddr is a multiple of 4096, and ignored for any other file. The layout depends on the
- * section headers alone.
+ * base_vaddr is a multiple of 4096, and ignored for any other file. The layout depends on the file
+ * alone. What is to be profiled has to have its code in fd: a file of debug information only is
+ * -ENOEXEC.
  * -EINVAL: the files do not belong together (build id, sections), or base_vaddr is none.
  */
 must_check int image_open_files(const struct image_files *files, uint64_t base_vaddr,
@@ -128,8 +146,11 @@ bool image_find_by_name(const struct image *image, const char *name, uint64_t *r
  */
 struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t n_bytes);
 /*
- * Contents and address of the first loaded section of that name, relocated where the file is
- * relocatable; false if there is none with contents. Borrowed until image_free().
+ * Contents and address of the first loaded section of that name; false if there is none with
+ * contents. Borrowed until image_free(). Of a relocatable file the tables of places that the kernel
+ * patches are relocated: .altinstructions, .call_sites, .ibt_endbr_seal, .cfi_sites,
+ * .retpoline_sites, .return_sites, .smp_locks, .static_call_sites, __jump_table, __mcount_loc,
+ * __patchable_function_entries; all else is as the file has it.
  */
 bool image_section_bytes(const struct image *image, const char *name, struct bytes *ret_bytes,
 			 uint64_t *ret_vaddr);
