@@ -100,45 +100,66 @@ static int read_unit_die(struct dwarf *dwarf, struct dwarf_unit *unit, struct sc
 	unit->has_stmt_list = v.slots[SLOT_STMT_LIST].form != 0;
 	/* needs addr_base where it is an index */
 	unit->has_low_pc = dwarf_value_address(dwarf, unit, &v.slots[SLOT_LOW_PC], &unit->low_pc);
+	if (unit->is_alt)
+		return 0; /* code is never shared */
 	r = dwarf_die_ranges(dwarf, unit, &v, &scratch->ranges);
 	return r < 0 ? r : add_unit_ranges(dwarf, &scratch->ranges);
 }
 
+/* Adds the unit whose header the cursor stands on, if it can be read and is wanted. */
+static int add_unit(struct dwarf *dwarf, struct bytes *b, bool is_alt, struct scratch *scratch)
+{
+	size_t n = dwarf->n_units + dwarf->n_alt_units;
+	struct dwarf_unit unit;
+	uint8_t type;
+	bool is_whole = read_unit_header(b, &unit, &type);
+	int r;
+
+	unit.is_alt = is_alt;
+	dwarf->stats.n_units += !is_alt;
+	if (b->failed) {
+		dwarf_count_damage(dwarf, &unit, "length runs behind the section");
+		return 0;
+	}
+	bytes_seek(b, unit.end_off);
+	if (!is_whole || !is_known_encoding(unit.encoding)) {
+		dwarf_count_damage(dwarf, &unit, "unknown version or address size");
+		return 0;
+	}
+	if (!is_wanted_unit(type)) {
+		dwarf->stats.n_units_skipped += !is_alt;
+		return 0;
+	}
+	r = array_push_room(dwarf->units, n, dwarf->units_capacity, N_UNITS_MAX);
+	if (r == 0)
+		r = read_unit_die(dwarf, &unit, scratch);
+	if (r < 0)
+		return r;
+	dwarf->units[n] = unit;
+	*(is_alt ? &dwarf->n_alt_units : &dwarf->n_units) += 1;
+	dwarf_walked(dwarf, unit.end_off - unit.off);
+	return 0;
+}
+
+static int add_units(struct dwarf *dwarf, struct bytes info, bool is_alt, struct scratch *scratch)
+{
+	int r = 0;
+
+	while (r == 0 && bytes_left(&info))
+		r = add_unit(dwarf, &info, is_alt, scratch);
+	return r;
+}
+
 int dwarf_init(struct dwarf *dwarf, const struct image *image)
 {
-	struct bytes b = image->debug[IMAGE_DEBUG_INFO];
 	struct scratch scratch = { 0 };
-	int r = 0;
+	int r;
 
 	*dwarf = (struct dwarf){ .image = image };
 	dwarf_begin_pass(dwarf);
-	while (r == 0 && bytes_left(&b)) {
-		struct dwarf_unit unit;
-		uint8_t type;
-		bool is_whole = read_unit_header(&b, &unit, &type);
-
-		dwarf->stats.n_units++;
-		if (b.failed) {
-			dwarf_count_damage(dwarf, &unit, "length runs behind the section");
-			break;
-		}
-		bytes_seek(&b, unit.end_off);
-		if (!is_whole || !is_known_encoding(unit.encoding)) {
-			dwarf_count_damage(dwarf, &unit, "unknown version or address size");
-			continue;
-		}
-		if (!is_wanted_unit(type)) {
-			dwarf->stats.n_units_skipped++;
-			continue;
-		}
-		r = array_push_room(dwarf->units, dwarf->n_units, dwarf->units_capacity,
-				    N_UNITS_MAX);
-		if (r == 0)
-			r = read_unit_die(dwarf, &unit, &scratch);
-		if (r == 0)
-			dwarf->units[dwarf->n_units++] = unit;
-		dwarf_walked(dwarf, unit.end_off - unit.off);
-	}
+	r = add_units(dwarf, image->debug[IMAGE_DEBUG_INFO], false, &scratch);
+	if (r == 0)
+		r = add_units(dwarf, image->alt[IMAGE_DEBUG_INFO], true, &scratch);
 	dwarf_abbrevs_deinit(&scratch.abbrevs);
 	free(scratch.ranges.items);
 	if (r < 0)
@@ -157,7 +178,8 @@ void dwarf_begin_pass(struct dwarf *dwarf)
 {
 	dwarf->work_left = WORK_BYTES_MIN;
 	for (int i = 0; i < N_IMAGE_DEBUG; i++)
-		dwarf->work_left += WORK_FACTOR * bytes_left(&dwarf->image->debug[i]);
+		dwarf->work_left += WORK_FACTOR * (bytes_left(&dwarf->image->debug[i]) +
+						   bytes_left(&dwarf->image->alt[i]));
 }
 
 int dwarf_spend(struct dwarf *dwarf, uint64_t n_bytes)
@@ -184,14 +206,20 @@ void dwarf_walked(struct dwarf *dwarf, uint64_t n_bytes)
 void dwarf_count_damage(struct dwarf *dwarf, const struct dwarf_unit *unit, const char *what)
 {
 	if (dwarf->stats.n_units_damaged++ == 0)
-		problem_set(&dwarf->first_damage, 0, "dwarf: unit at 0x%" PRIx64 ": %s", unit->off,
-			    what);
+		problem_set(&dwarf->first_damage, 0, "dwarf: unit at 0x%" PRIx64 "%s: %s",
+			    unit->off, unit->is_alt ? " of the shared debug file" : "", what);
 }
 
 size_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t off)
 {
-	size_t lo = 0, hi = dwarf->n_units;
+	size_t lo = 0, hi = dwarf->n_units, end;
 
+	if (off & DWARF_IN_ALT) {
+		lo = hi;
+		hi += dwarf->n_alt_units;
+		off &= ~DWARF_IN_ALT;
+	}
+	end = hi;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
@@ -200,14 +228,13 @@ size_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t off)
 		else
 			hi = mid;
 	}
-	return lo < dwarf->n_units && off >= dwarf->units[lo].dies_off ? lo : DWARF_NO_UNIT;
+	return lo < end && off >= dwarf->units[lo].dies_off ? lo : DWARF_NO_UNIT;
 }
 
 /* values */
 
-/* Entry number index of a table of n_bytes-wide integers that begins at base in a section. */
-static bool read_indexed(struct bytes section, uint64_t base, uint64_t index, unsigned int n_bytes,
-			 uint64_t *ret)
+bool dwarf_read_indexed(struct bytes section, uint64_t base, uint64_t index, unsigned int n_bytes,
+			uint64_t *ret)
 {
 	uint64_t off;
 
@@ -219,11 +246,11 @@ static bool read_indexed(struct bytes section, uint64_t base, uint64_t index, un
 	return !section.failed;
 }
 
-static bool indexed_address(const struct dwarf *dwarf, const struct dwarf_unit *unit,
-			    uint64_t index, uint64_t *ret_vaddr)
+bool dwarf_indexed_address(const struct dwarf *dwarf, const struct dwarf_unit *unit, uint64_t index,
+			   uint64_t *ret_vaddr)
 {
-	return read_indexed(dwarf->image->debug[IMAGE_DEBUG_ADDR], unit->addr_base, index,
-			    unit->encoding.addr_bytes, ret_vaddr);
+	return dwarf_read_indexed(dwarf_sections(dwarf, unit)[IMAGE_DEBUG_ADDR], unit->addr_base,
+				  index, unit->encoding.addr_bytes, ret_vaddr);
 }
 
 bool dwarf_value_address(const struct dwarf *dwarf, const struct dwarf_unit *unit,
@@ -239,7 +266,7 @@ bool dwarf_value_address(const struct dwarf *dwarf, const struct dwarf_unit *uni
 	case DW_FORM_addrx3:
 	case DW_FORM_addrx4:
 	case DW_FORM_GNU_addr_index:
-		return indexed_address(dwarf, unit, v->u, ret_vaddr);
+		return dwarf_indexed_address(dwarf, unit, v->u, ret_vaddr);
 	default:
 		return false;
 	}
@@ -272,7 +299,7 @@ static const char *string_at(struct bytes section, uint64_t off)
 const char *dwarf_value_string(const struct dwarf *dwarf, const struct dwarf_unit *unit,
 			       const struct dwarf_value *v)
 {
-	const struct bytes *debug = dwarf->image->debug;
+	const struct bytes *debug = dwarf_sections(dwarf, unit);
 	uint64_t off;
 
 	switch (v->form) {
@@ -282,14 +309,17 @@ const char *dwarf_value_string(const struct dwarf *dwarf, const struct dwarf_uni
 		return string_at(debug[IMAGE_DEBUG_STR], v->u);
 	case DW_FORM_line_strp:
 		return string_at(debug[IMAGE_DEBUG_LINE_STR], v->u);
+	case DW_FORM_GNU_strp_alt:
+	case DW_FORM_strp_sup:
+		return string_at(dwarf->image->alt[IMAGE_DEBUG_STR], v->u);
 	case DW_FORM_strx:
 	case DW_FORM_strx1:
 	case DW_FORM_strx2:
 	case DW_FORM_strx3:
 	case DW_FORM_strx4:
 	case DW_FORM_GNU_str_index:
-		if (!read_indexed(debug[IMAGE_DEBUG_STR_OFFSETS], unit->str_offsets_base, v->u,
-				  unit->encoding.off_bytes, &off))
+		if (!dwarf_read_indexed(debug[IMAGE_DEBUG_STR_OFFSETS], unit->str_offsets_base,
+					v->u, unit->encoding.off_bytes, &off))
 			return NULL;
 		return string_at(debug[IMAGE_DEBUG_STR], off);
 	default:
@@ -300,15 +330,41 @@ const char *dwarf_value_string(const struct dwarf *dwarf, const struct dwarf_uni
 bool dwarf_value_reference(const struct dwarf_unit *unit, const struct dwarf_value *v,
 			   uint64_t *ret_off)
 {
+	uint64_t off = v->u, alt = unit->is_alt ? DWARF_IN_ALT : 0;
+
 	switch (v->form) {
 	case DW_FORM_ref1:
 	case DW_FORM_ref2:
 	case DW_FORM_ref4:
 	case DW_FORM_ref8:
 	case DW_FORM_ref_udata:
-		return !__builtin_add_overflow(unit->off, v->u, ret_off);
+		if (__builtin_add_overflow(unit->off, v->u, &off))
+			return false;
+		break;
 	case DW_FORM_ref_addr:
-		*ret_off = v->u;
+		break;
+	case DW_FORM_GNU_ref_alt:
+	case DW_FORM_ref_sup4:
+	case DW_FORM_ref_sup8:
+		alt = DWARF_IN_ALT;
+		break;
+	default:
+		return false;
+	}
+	if (off & DWARF_IN_ALT)
+		return false;
+	*ret_off = off | alt;
+	return true;
+}
+
+bool dwarf_value_is_alt(const struct dwarf_value *v)
+{
+	switch (v->form) {
+	case DW_FORM_GNU_ref_alt:
+	case DW_FORM_ref_sup4:
+	case DW_FORM_ref_sup8:
+	case DW_FORM_GNU_strp_alt:
+	case DW_FORM_strp_sup:
 		return true;
 	default:
 		return false;
@@ -363,177 +419,19 @@ static struct dwarf_value read_value(struct bytes *b, uint16_t form, int64_t imp
 	return v;
 }
 
-/* ranges */
-
-static int add_range(struct dwarf_ranges *ranges, uint64_t lo, uint64_t hi)
-{
-	int r = array_push_room(ranges->items, ranges->n, ranges->capacity, N_RANGES_MAX);
-
-	if (r == 0)
-		ranges->items[ranges->n++] = (struct dwarf_range){ lo, hi };
-	return r;
-}
-
-/* What linkers write for code that they discarded: all ones. */
-static uint64_t tombstone(const struct dwarf_unit *unit)
-{
-	return unit->encoding.addr_bytes == 8 ? UINT64_MAX : UINT32_MAX;
-}
-
-/* .debug_ranges (DWARF 4, 2.17.3): pairs; (0,0) ends; (all ones, x) sets the base. */
-static int old_ranges(const struct dwarf_unit *unit, struct bytes *b, struct dwarf_ranges *ranges)
-{
-	uint64_t base = unit->low_pc, dead = tombstone(unit) - 1;
-	int r = 0;
-
-	while (r == 0) {
-		uint64_t lo = bytes_uint(b, unit->encoding.addr_bytes);
-		uint64_t hi = bytes_uint(b, unit->encoding.addr_bytes);
-
-		if (b->failed || (lo == 0 && hi == 0))
-			break;
-		if (lo == tombstone(unit))
-			base = hi;
-		else if (lo != dead && base != dead)
-			r = add_range(ranges, base + lo, base + hi);
-	}
-	return r;
-}
-
-/*
- * One entry of .debug_rnglists (DWARF 5, 7.25). Indices that point nowhere count as address 0,
- * which no image has code at.
- */
-static bool read_rnglist_entry(const struct dwarf *dwarf, const struct dwarf_unit *unit,
-			       struct bytes *b, uint64_t *base, struct dwarf_range *ret_range,
-			       bool *ret_is_range)
-{
-	uint8_t kind = bytes_u8(b);
-	unsigned int n = unit->encoding.addr_bytes;
-	uint64_t x = 0, y = 0;
-	bool is_dead = false;
-
-	*ret_is_range = true;
-	switch (kind) {
-	case DW_RLE_base_addressx:
-		*base = 0;
-		(void)indexed_address(dwarf, unit, bytes_uleb(b), base);
-		*ret_is_range = false;
-		break;
-	case DW_RLE_base_address:
-		*base = bytes_uint(b, n);
-		*ret_is_range = false;
-		break;
-	case DW_RLE_startx_endx:
-		(void)indexed_address(dwarf, unit, bytes_uleb(b), &x);
-		(void)indexed_address(dwarf, unit, bytes_uleb(b), &y);
-		break;
-	case DW_RLE_startx_length:
-		(void)indexed_address(dwarf, unit, bytes_uleb(b), &x);
-		y = x + bytes_uleb(b);
-		break;
-	case DW_RLE_offset_pair:
-		is_dead = *base == tombstone(unit);
-		x = *base + bytes_uleb(b);
-		y = *base + bytes_uleb(b);
-		break;
-	case DW_RLE_start_end:
-		x = bytes_uint(b, n);
-		y = bytes_uint(b, n);
-		break;
-	case DW_RLE_start_length:
-		x = bytes_uint(b, n);
-		y = x + bytes_uleb(b);
-		break;
-	case DW_RLE_end_of_list:
-		return false;
-	default: /* damaged; the position stays and tells how much was read */
-		b->failed = true;
-		return false;
-	}
-	*ret_is_range = *ret_is_range && !is_dead && x != tombstone(unit);
-	*ret_range = (struct dwarf_range){ x, y };
-	return !b->failed;
-}
-
-static int new_ranges(const struct dwarf *dwarf, const struct dwarf_unit *unit, struct bytes *b,
-		      struct dwarf_ranges *ranges)
-{
-	uint64_t base = unit->low_pc;
-	struct dwarf_range range;
-	bool is_range;
-	int r = 0;
-
-	while (r == 0 && read_rnglist_entry(dwarf, unit, b, &base, &range, &is_range))
-		if (is_range)
-			r = add_range(ranges, range.lo_vaddr, range.hi_vaddr);
-	return r;
-}
-
-static int listed_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
-			 const struct dwarf_value *v, struct dwarf_ranges *ranges)
-{
-	bool is_new = unit->encoding.version >= 5;
-	struct bytes b = dwarf->image->debug[is_new ? IMAGE_DEBUG_RNGLISTS : IMAGE_DEBUG_RANGES];
-	uint64_t off = v->u, n_read, n_made;
-	int r;
-
-	switch (v->form) {
-	case DW_FORM_rnglistx:
-		/* the table holds offsets from itself */
-		if (!read_indexed(dwarf->image->debug[IMAGE_DEBUG_RNGLISTS], unit->rnglists_base,
-				  v->u, unit->encoding.off_bytes, &off) ||
-		    __builtin_add_overflow(off, unit->rnglists_base, &off))
-			return 0;
-		break;
-	case DW_FORM_sec_offset:
-	case DW_FORM_data4:
-	case DW_FORM_data8:
-		break;
-	default:
-		return 0;
-	}
-	bytes_seek(&b, off);
-	r = is_new ? new_ranges(dwarf, unit, &b, ranges) : old_ranges(unit, &b, ranges);
-	if (r < 0)
-		return r;
-	n_made = ranges->n * sizeof(*ranges->items);
-	n_read = bytes_off(&b) > off ? bytes_off(&b) - off : 0;
-	if (b.failed)
-		ranges->n = 0;
-	return dwarf_spend(dwarf, n_made > n_read ? n_made : n_read);
-}
-
-int dwarf_die_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
-		     const struct dwarf_values *values, struct dwarf_ranges *ranges)
-{
-	const struct dwarf_value *high = &values->slots[SLOT_HIGH_PC];
-	uint64_t lo, hi;
-
-	ranges->n = 0;
-	if (dwarf_value_address(dwarf, unit, &values->slots[SLOT_LOW_PC], &lo) &&
-	    lo != tombstone(unit)) {
-		if (dwarf_value_address(dwarf, unit, high, &hi))
-			return add_range(ranges, lo, hi);
-		if (dwarf_value_constant(high, &hi))
-			return add_range(ranges, lo, lo + hi);
-	}
-	return listed_ranges(dwarf, unit, &values->slots[SLOT_RANGES], ranges);
-}
-
 /* DIEs */
 
 /* Link-time optimization leaves one table for all units. */
 int dwarf_unit_abbrevs(struct dwarf *dwarf, const struct dwarf_unit *unit,
 		       struct dwarf_abbrevs *abbrevs)
 {
-	struct bytes table = dwarf->image->debug[IMAGE_DEBUG_ABBREV];
+	struct bytes table = dwarf_sections(dwarf, unit)[IMAGE_DEBUG_ABBREV];
 	struct dwarf_encoding e = abbrevs->encoding;
 	int r;
 
 	if (abbrevs->is_whole && abbrevs->off == unit->abbrev_off &&
-	    e.version == unit->encoding.version && e.addr_bytes == unit->encoding.addr_bytes &&
-	    e.off_bytes == unit->encoding.off_bytes)
+	    abbrevs->is_alt == unit->is_alt && e.version == unit->encoding.version &&
+	    e.addr_bytes == unit->encoding.addr_bytes && e.off_bytes == unit->encoding.off_bytes)
 		return 0;
 	bytes_seek(&table, unit->abbrev_off);
 	r = dwarf_abbrevs_read(abbrevs, table, unit->encoding);
@@ -543,6 +441,7 @@ int dwarf_unit_abbrevs(struct dwarf *dwarf, const struct dwarf_unit *unit,
 	if (dwarf_spend(dwarf, r == 0 ? abbrevs->n_bytes : bytes_left(&table)) < 0)
 		return -E2BIG;
 	abbrevs->off = unit->abbrev_off;
+	abbrevs->is_alt = unit->is_alt;
 	abbrevs->encoding = unit->encoding;
 	return r;
 }
@@ -551,7 +450,7 @@ struct dwarf_cursor dwarf_cursor(const struct dwarf *dwarf, const struct dwarf_u
 				 const struct dwarf_abbrevs *abbrevs)
 {
 	struct dwarf_cursor cursor = { .unit = unit, .abbrevs = abbrevs };
-	const uint8_t *start = dwarf->image->debug[IMAGE_DEBUG_INFO].start;
+	const uint8_t *start = dwarf_sections(dwarf, unit)[IMAGE_DEBUG_INFO].start;
 
 	cursor.b = bytes_of(start, unit->end_off);
 	bytes_seek(&cursor.b, unit->dies_off);

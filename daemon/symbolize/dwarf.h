@@ -23,6 +23,12 @@
 
 #define DWARF_NO_UNIT SIZE_MAX
 
+/*
+ * Set in offsets of DIEs that are in the file that several debug files share (image.alt, dwz(1)).
+ * No section is that large.
+ */
+#define DWARF_IN_ALT (1ull << 63)
+
 struct dwarf_value {
 	uint16_t form;	    /* 0: the DIE has no such attribute */
 	uint64_t u;	    /* constant, address, index or offset */
@@ -43,6 +49,7 @@ struct dwarf_unit {
 	uint64_t low_pc, stmt_list;
 	uint64_t str_offsets_base, addr_base, rnglists_base;
 	bool has_low_pc, has_stmt_list;
+	bool is_alt; /* in image.alt; all its offsets are there */
 };
 
 struct dwarf_stats {
@@ -50,6 +57,7 @@ struct dwarf_stats {
 	uint64_t n_units_damaged; /* left out in part or whole */
 	uint64_t n_units_skipped; /* split, type or otherwise foreign units */
 	uint64_t n_dies;	  /* walked over */
+	uint64_t n_names_lacking; /* asked for, and in a file that is not there: image.lacks_alt */
 };
 
 /* Code that a unit claims in its unit DIE: [lo, hi). */
@@ -60,8 +68,8 @@ struct dwarf_unit_range {
 
 struct dwarf {
 	const struct image *image; /* borrowed */
-	struct dwarf_unit *units;  /* n_units, by off */
-	size_t n_units, units_capacity;
+	struct dwarf_unit *units; /* n_units, by off; behind them n_alt_units that is_alt, by off */
+	size_t n_units, n_alt_units, units_capacity;
 	struct dwarf_unit_range *unit_ranges; /* n_unit_ranges, in order of units */
 	size_t n_unit_ranges, unit_ranges_capacity;
 	uint64_t work_left;    /* of the current pass, dwarf_spend() */
@@ -82,7 +90,10 @@ struct dwarf_ranges {
 
 /* lifecycle */
 
-/* Lists the units. 0; -ENOMEM; -E2BIG. An image without .debug_info has no units. */
+/*
+ * Lists the units. 0; -ENOMEM; -E2BIG. An image without .debug_info has no units. Those that are
+ * only there for others to refer to (n_alt_units) are not in stats.
+ */
 must_check int dwarf_init(struct dwarf *dwarf, const struct image *image);
 void dwarf_deinit(struct dwarf *dwarf);
 
@@ -99,6 +110,19 @@ must_check int dwarf_spend(struct dwarf *dwarf, uint64_t n_bytes);
 
 /* use: values */
 
+/* The sections that a unit's offsets and indices are of. */
+static inline const struct bytes *dwarf_sections(const struct dwarf *dwarf,
+						 const struct dwarf_unit *unit)
+{
+	return unit->is_alt ? dwarf->image->alt : dwarf->image->debug;
+}
+/* Entry number index of the unit's table of addresses. */
+bool dwarf_indexed_address(const struct dwarf *dwarf, const struct dwarf_unit *unit, uint64_t index,
+			   uint64_t *ret_vaddr);
+/* Entry number index of a table of n_bytes-wide integers that begins at base in a section. */
+bool dwarf_read_indexed(struct bytes section, uint64_t base, uint64_t index, unsigned int n_bytes,
+			uint64_t *ret);
+
 /* Each says whether the value is there and of a fitting form. */
 bool dwarf_value_address(const struct dwarf *dwarf, const struct dwarf_unit *unit,
 			 const struct dwarf_value *v, uint64_t *ret_vaddr);
@@ -106,7 +130,7 @@ bool dwarf_value_constant(const struct dwarf_value *v, uint64_t *ret);
 /* NUL-terminated inside its section, borrowed; NULL if it is no string. */
 const char *dwarf_value_string(const struct dwarf *dwarf, const struct dwarf_unit *unit,
 			       const struct dwarf_value *v);
-/* Offset in .debug_info of the DIE that is referred to. */
+/* Offset in .debug_info of the DIE that is referred to, perhaps DWARF_IN_ALT. */
 bool dwarf_value_reference(const struct dwarf_unit *unit, const struct dwarf_value *v,
 			   uint64_t *ret_off);
 
@@ -117,7 +141,10 @@ bool dwarf_value_reference(const struct dwarf_unit *unit, const struct dwarf_val
 must_check int dwarf_die_ranges(struct dwarf *dwarf, const struct dwarf_unit *unit,
 				const struct dwarf_values *values, struct dwarf_ranges *ranges);
 
-/* The unit whose DIEs hold the offset, or DWARF_NO_UNIT. */
+/* The value is in the file that several debug files share: a reference or a string. */
+bool dwarf_value_is_alt(const struct dwarf_value *v);
+
+/* The unit whose DIEs hold the offset, which may be DWARF_IN_ALT, or DWARF_NO_UNIT. */
 size_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t off);
 /*
  * To be called while walking over units, with the bytes of the file that were passed: lets go of
@@ -138,7 +165,7 @@ struct dwarf_cursor {
 };
 
 struct dwarf_die {
-	uint64_t off; /* in .debug_info */
+	uint64_t off; /* in .debug_info of its unit */
 	uint32_t depth;
 	const struct dwarf_abbrev *abbrev;
 };

@@ -82,6 +82,7 @@ struct dwarf_abbrevs {
 	bool is_whole;	  /* read to its end; then: */
 	uint64_t n_bytes; /* size of the table in the file */
 	uint64_t off;	  /* the reader's: where it is, and how it was read */
+	bool is_alt;	  /* … in which file */
 	struct dwarf_encoding encoding;
 };
 

@@ -58,7 +58,7 @@ static const struct dwarf_abbrevs *abbrevs_of(struct dwarf_reader *reader, size_
 
 /* A DIE somewhere in .debug_info. */
 struct place {
-	uint64_t off;
+	uint64_t off; /* perhaps DWARF_IN_ALT */
 	const struct dwarf_unit *unit;
 	struct dwarf_values values;
 };
@@ -77,7 +77,7 @@ static bool read_place(struct dwarf_reader *reader, uint64_t off, struct place *
 	ret_place->off = off;
 	ret_place->unit = &reader->dwarf->units[unit];
 	cursor = dwarf_cursor(reader->dwarf, ret_place->unit, abbrevs);
-	bytes_seek(&cursor.b, off);
+	bytes_seek(&cursor.b, off & ~DWARF_IN_ALT);
 	code = bytes_uleb(&cursor.b);
 	die = (struct dwarf_die){ .off = off, .abbrev = dwarf_abbrevs_find(abbrevs, code) };
 	if (code == 0 || !die.abbrev)
@@ -111,6 +111,7 @@ static bool find_along(struct dwarf_reader *reader, uint64_t off, const struct d
 		for (size_t i = 0; i < array_size(references); i++) {
 			const struct dwarf_value *v = &place.values.slots[references[i]];
 
+			reader->needs_alt |= dwarf_value_is_alt(v);
 			if (v->form && dwarf_value_reference(place.unit, v, &todo[n_todo]))
 				n_todo++;
 		}
@@ -125,6 +126,13 @@ static bool find_along(struct dwarf_reader *reader, uint64_t off, const struct d
 	}
 }
 
+static const char *string_of(struct dwarf_reader *reader, const struct dwarf_unit *unit,
+			     const struct dwarf_value *v)
+{
+	reader->needs_alt |= dwarf_value_is_alt(v);
+	return dwarf_value_string(reader->dwarf, unit, v);
+}
+
 const char *dwarf_reader_name(struct dwarf_reader *reader, uint64_t off,
 			      const struct dwarf_values *values)
 {
@@ -134,10 +142,13 @@ const char *dwarf_reader_name(struct dwarf_reader *reader, uint64_t off,
 	struct dwarf_value v;
 	const char *name = NULL;
 
+	reader->needs_alt = false;
 	if (find_along(reader, off, values, linkage, array_size(linkage), &unit, &v))
-		name = dwarf_value_string(reader->dwarf, unit, &v);
+		name = string_of(reader, unit, &v);
 	if (!name && find_along(reader, off, values, plain, array_size(plain), &unit, &v))
-		name = dwarf_value_string(reader->dwarf, unit, &v);
+		name = string_of(reader, unit, &v);
+	if (!name && reader->needs_alt && reader->dwarf->image->lacks_alt)
+		reader->dwarf->stats.n_names_lacking++;
 	return name;
 }
 

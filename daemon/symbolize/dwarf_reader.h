@@ -14,6 +14,7 @@ struct dwarf_reader {
 	struct dwarf_abbrevs abbrevs;
 	size_t other_unit;
 	struct dwarf_abbrevs other_abbrevs;
+	bool needs_alt; /* the name that was looked for last is, or may be, in image.alt */
 };
 
 /* lifecycle */
