@@ -318,7 +318,7 @@ static void enter_part(struct work *w, uint32_t unit)
 		return;
 	leave_part(w);
 	w->part = part;
-	unit_frames_init(&w->uf, &part->object->symbols->dwarf, w->objects->names);
+	symbols_init_frames(part->object->symbols, w->objects->names, &w->uf);
 }
 
 static int answer_all(struct work *w)
@@ -395,10 +395,10 @@ static int list_parts(struct work *w)
 
 		if (!object->symbols || (w->rule == ACCUMULATE_LLVM && !object->is_kernel))
 			continue;
-		if (object->symbols->dwarf.n_units >= UINT32_MAX - n_units)
+		if (object->symbols->units.n_units >= UINT32_MAX - n_units)
 			return -E2BIG;
 		w->parts[w->n_parts++] = (struct part){ object, n_units };
-		n_units += (uint32_t)object->symbols->dwarf.n_units;
+		n_units += (uint32_t)object->symbols->units.n_units;
 	}
 	return 0;
 }

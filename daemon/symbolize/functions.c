@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/array.h"
 #include "dwarf_reader.h"
+#include "index_view.h"
 
 #define N_FUNCTION_RANGES_MAX (16u << 20)
 
@@ -154,6 +155,7 @@ void functions_deinit(struct functions *functions)
 	free(functions->ranges);
 	free(functions->starts);
 	free(functions->entry_answers);
+	free(functions->index_names);
 	*functions = (struct functions){ 0 };
 }
 
@@ -173,6 +175,16 @@ static size_t find_start(const struct functions *f, uint64_t vaddr)
 	return lo - 1;
 }
 
+/* The range, with its name; NULL if that cannot be had: the index knows why. */
+static const struct function_range *named(const struct functions *f, uint32_t i)
+{
+	struct function_range *range = &f->ranges[i];
+
+	if (f->view && range->name == NAME_NONE)
+		range->name = index_view_name(f->view, f->index_names[i]);
+	return range->name == NAME_NONE ? NULL : range;
+}
+
 const struct function_range *functions_find(const struct functions *functions, uint64_t vaddr)
 {
 	size_t i = find_start(functions, vaddr);
@@ -181,7 +193,7 @@ const struct function_range *functions_find(const struct functions *functions, u
 	if (i == SIZE_MAX)
 		return NULL;
 	range = &functions->ranges[functions->starts[i]];
-	return vaddr < range->hi_vaddr ? range : NULL;
+	return vaddr < range->hi_vaddr ? named(functions, functions->starts[i]) : NULL;
 }
 
 /* Some symbol in [lo, hi) is called like the range's function, or anything if any name will do. */
@@ -220,12 +232,6 @@ static bool is_entry(const struct functions *f, size_t start)
 			  functions_first(f, range)->next == FUNCTION_NONE);
 }
 
-enum answer {
-	NOT_ASKED,
-	IS_ENTRY,
-	IS_NO_ENTRY,
-};
-
 const struct function_range *functions_entry_at(struct functions *functions, uint64_t vaddr)
 {
 	size_t i = find_start(functions, vaddr);
@@ -238,9 +244,9 @@ const struct function_range *functions_entry_at(struct functions *functions, uin
 	if (range->lo_vaddr != vaddr)
 		return NULL;
 	answer = &functions->entry_answers[i];
-	if (*answer == NOT_ASKED)
-		*answer = is_entry(functions, i) ? IS_ENTRY : IS_NO_ENTRY;
-	return *answer == IS_ENTRY ? range : NULL;
+	if (*answer == FUNCTION_NOT_ASKED)
+		*answer = is_entry(functions, i) ? FUNCTION_IS_ENTRY : FUNCTION_IS_NO_ENTRY;
+	return *answer == FUNCTION_IS_ENTRY ? named(functions, functions->starts[i]) : NULL;
 }
 
 size_t function_canonical_bytes(const char *name, size_t n_bytes)

@@ -25,6 +25,15 @@ struct function_range {
 	uint32_t next;	/* index of the next range of the same name, or FUNCTION_NONE */
 };
 
+struct index_view;
+
+/* What functions.entry_answers holds. */
+enum function_answer {
+	FUNCTION_NOT_ASKED,
+	FUNCTION_IS_ENTRY,
+	FUNCTION_IS_NO_ENTRY,
+};
+
 struct functions {
 	struct function_range *ranges; /* n_ranges, in order of .debug_info */
 	size_t n_ranges, ranges_capacity;
@@ -32,6 +41,9 @@ struct functions {
 		*starts; /* n_starts indices of ranges: the first one at each address, by address */
 	size_t n_starts;
 	uint8_t *entry_answers;	   /* by start: what functions_entry_at() found out, once */
+	struct index_view *view;   /* borrowed; NULL: they are from DWARF */
+	uint32_t *index_names;	   /* by range, if from an index: its name there; name is NAME_NONE
+				      until it is asked for */
 	const struct image *image; /* borrowed */
 	struct names *names;	   /* borrowed */
 };

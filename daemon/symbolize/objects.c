@@ -241,7 +241,7 @@ int objects_load_patches(struct objects *objects)
 
 		if (!object->symbols || object->has_patches)
 			continue;
-		r = patches_load(&object->patches, object->symbols->image);
+		r = symbols_load_patches(object->symbols, &object->patches);
 		object->has_patches = r == 0;
 	}
 	return r;

@@ -2,6 +2,9 @@
 #include "symbols.h"
 
 #include <errno.h>
+#include "index_view.h"
+#include "patches.h"
+#include "unit_frames.h"
 
 static int load(struct symbols *s, struct problem *problem)
 {
@@ -55,5 +58,25 @@ void symbols_free(struct symbols *s)
 	dwarf_deinit(&s->dwarf);
 	text_free(s->text);
 	image_free(s->image);
+	index_view_free(s->view);
 	free(s);
+}
+
+void symbols_init_frames(struct symbols *symbols, struct names *names, struct unit_frames *ret_uf)
+{
+	if (symbols->view)
+		unit_frames_init_index(ret_uf, symbols->view, names);
+	else
+		unit_frames_init(ret_uf, &symbols->dwarf, names);
+}
+
+int symbols_load_patches(const struct symbols *symbols, struct patches *ret_patches)
+{
+	return symbols->view ? index_view_patches(symbols->view, ret_patches)
+			     : patches_load(ret_patches, symbols->image);
+}
+
+int symbols_damage(const struct symbols *symbols, struct problem *problem)
+{
+	return symbols->view ? index_damage(symbols->view->index, problem) : 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/array.h"
+#include "index_frames.h"
 
 #define N_NODES_MAX (16u << 20)
 #define N_INTERVALS_MAX (16u << 20)
@@ -17,12 +18,18 @@ void unit_frames_init(struct unit_frames *uf, struct dwarf *dwarf, struct names 
 	dwarf_begin_pass(dwarf);
 }
 
+void unit_frames_init_index(struct unit_frames *uf, struct index_view *view, struct names *names)
+{
+	*uf = (struct unit_frames){ .names = names, .view = view };
+}
+
 void unit_frames_deinit(struct unit_frames *uf)
 {
 	dwarf_reader_deinit(&uf->reader);
 	lines_deinit(&uf->lines);
 	free(uf->nodes);
 	free(uf->intervals);
+	free(uf->pieces);
 	free(uf->ranges.items);
 	free(uf->open);
 	*uf = (struct unit_frames){ 0 };
@@ -185,6 +192,8 @@ int unit_frames_load(struct unit_frames *uf, size_t unit)
 	struct dwarf *dwarf = uf->reader.dwarf;
 	int r;
 
+	if (uf->view)
+		return index_frames_load(uf, unit);
 	uf->n_nodes = uf->n_intervals = 0;
 	uf->lines.n_rows = uf->lines.n_sequences = 0;
 	dwarf_walked(dwarf, dwarf->units[unit].end_off - dwarf->units[unit].off);
@@ -206,9 +215,12 @@ int unit_frames_load(struct unit_frames *uf, size_t unit)
 struct location unit_frames_find(const struct unit_frames *uf, uint64_t vaddr)
 {
 	struct location location = { .node = NODE_NONE, .hi_vaddr = UINT64_MAX };
-	size_t next = upper_bound(uf, vaddr);
 	uint64_t lines_hi;
+	size_t next;
 
+	if (uf->view)
+		return index_frames_find(uf, vaddr);
+	next = upper_bound(uf, vaddr);
 	if (next < uf->n_intervals)
 		location.hi_vaddr = uf->intervals[next].lo_vaddr;
 	if (next && vaddr < uf->intervals[next - 1].hi_vaddr) {
@@ -234,6 +246,10 @@ static int resolve(struct unit_frames *uf, struct frame_node *node)
 
 	if (node->is_resolved)
 		return 0;
+	if (uf->view) {
+		index_frames_resolve(uf, node);
+		return 0;
+	}
 	node->is_resolved = true;
 	node->name = NAME_NONE;
 	cursor = dwarf_reader_cursor(&uf->reader);
@@ -250,6 +266,15 @@ static int resolve(struct unit_frames *uf, struct frame_node *node)
 		return 0;
 	r = dwarf_spend(uf->reader.dwarf, strlen(text));
 	return r < 0 ? r : names_add(uf->names, text, strlen(text), &node->name);
+}
+
+int unit_frames_node(struct unit_frames *uf, uint32_t node, const struct frame_node **ret_node)
+{
+	int r = resolve(uf, &uf->nodes[node]);
+
+	if (r == 0)
+		*ret_node = &uf->nodes[node];
+	return r;
 }
 
 int unit_frames_chain(struct unit_frames *uf, const struct location *location, struct frame *frames,

@@ -23,7 +23,7 @@
 
 /* A subprogram or an inlined call of one. */
 struct frame_node {
-	uint64_t off;		       /* of its DIE */
+	uint64_t off;		       /* of its DIE; of an index the number of its origin */
 	uint32_t parent;	       /* nearest enclosing node, or NODE_NONE */
 	uint32_t call_line, call_disc; /* 0 for a subprogram */
 	uint32_t name;		       /* NAME_NONE: has none; valid if is_resolved */
@@ -38,6 +38,9 @@ struct frame_interval {
 	uint32_t node;
 };
 
+struct index_piece;
+struct index_view;
+
 struct unit_frames {
 	struct dwarf_reader reader; /* has the loaded unit */
 	struct names *names;	    /* borrowed */
@@ -46,6 +49,11 @@ struct unit_frames {
 	struct frame_interval *intervals; /* n_intervals, by lo_vaddr; disjoint if the tree nests */
 	size_t n_intervals, intervals_capacity;
 	struct lines lines;
+	/* of an index, instead of reader, intervals and lines */
+	struct index_view *view;    /* borrowed; NULL: from DWARF */
+	struct index_piece *pieces; /* n_pieces, by address, without gaps, up to hi_vaddr */
+	size_t n_pieces, pieces_capacity;
+	uint64_t hi_vaddr;
 	uint64_t n_too_deep; /* locations with more than N_FRAMES_MAX frames: they get none */
 	struct dwarf_ranges ranges; /* scratch */
 	uint32_t *open;		    /* scratch: node by depth */
@@ -63,6 +71,8 @@ struct location {
 
 /* dwarf and names are borrowed. */
 void unit_frames_init(struct unit_frames *uf, struct dwarf *dwarf, struct names *names);
+/* The same with the stretches of an index as units; view and names are borrowed. */
+void unit_frames_init_index(struct unit_frames *uf, struct index_view *view, struct names *names);
 void unit_frames_deinit(struct unit_frames *uf);
 
 /* use */
@@ -71,6 +81,9 @@ void unit_frames_deinit(struct unit_frames *uf);
  */
 must_check int unit_frames_load(struct unit_frames *uf, size_t unit);
 struct location unit_frames_find(const struct unit_frames *uf, uint64_t vaddr);
+/* Node number `node` of the loaded unit, resolved; valid until the next unit. As below. */
+must_check int unit_frames_node(struct unit_frames *uf, uint32_t node,
+				const struct frame_node **ret_node);
 /*
  * The frames of a location, root first, into frames[N_FRAMES_MAX]; names are added to uf's. Frames
  * from the first one without a name on are left out; a chain that is too deep has none. 0; -ENOMEM;

@@ -217,7 +217,7 @@ int unit_map_load(struct unit_map *map, const struct dwarf *dwarf)
 	struct sweep s = { .n_open = calloc(dwarf->n_units + 1, sizeof(*s.n_open)) };
 	int r = s.n_open ? collect(&s, dwarf) : -ENOMEM;
 
-	*map = (struct unit_map){ 0 };
+	*map = (struct unit_map){ .n_units = dwarf->n_units };
 	if (r == 0)
 		r = run_sweep(map, &s);
 	free(s.points);

@@ -23,6 +23,7 @@ struct unit_interval {
 struct unit_map {
 	struct unit_interval *items; /* n, by address, disjoint */
 	size_t n, capacity;
+	size_t n_units; /* units are numbered below this */
 };
 
 must_check int unit_map_load(struct unit_map *map, const struct dwarf *dwarf);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "count.h"
+#include "open_kernel.h"
 #include "output.h"
 #include "profile/produce.h"
 #include "profile/unsymbolized.h"
@@ -28,7 +29,7 @@ enum stats_form {
 };
 
 struct arguments {
-	const char *vmlinux;
+	const char *vmlinux, *index; /* one of them */
 	const char *unsymbolized;
 	const char **perf_data; /* n_perf_data, from argv */
 	size_t n_perf_data;
@@ -43,6 +44,7 @@ struct arguments {
 struct conversion {
 	const struct arguments *arguments;
 	struct objects objects;
+	struct index *index;	 /* a reference; NULL: the kernel is from a vmlinux */
 	struct symbols *symbols; /* of the kernel */
 	struct branch_counts counts;
 	struct produce_input input; /* of the two above */
@@ -61,6 +63,7 @@ static const char usage[] =
 	"\n"
 	"      --vmlinux=FILE        the kernel that was recorded, with its debug\n"
 	"                            information; may be compressed (.gz, .bz2, .xz)\n"
+	"      --index=FILE          the same as an index; see autofdod-profgen index\n"
 	"      --perf-data=FILE      recording of perf record -b, - for standard input;\n"
 	"                            may be given several times: counts add up\n"
 	"      --unsymbolized=FILE   counters with absolute link-time addresses\n"
@@ -81,6 +84,7 @@ static const char usage[] =
 
 enum option_code {
 	OPTION_VMLINUX = 256,
+	OPTION_INDEX,
 	OPTION_PERF_DATA,
 	OPTION_UNSYMBOLIZED,
 	OPTION_OFFSETS,
@@ -93,6 +97,7 @@ enum option_code {
 
 static const struct option options[] = {
 	{ "vmlinux", required_argument, NULL, OPTION_VMLINUX },
+	{ "index", required_argument, NULL, OPTION_INDEX },
 	{ "perf-data", required_argument, NULL, OPTION_PERF_DATA },
 	{ "unsymbolized", required_argument, NULL, OPTION_UNSYMBOLIZED },
 	{ "offsets", no_argument, NULL, OPTION_OFFSETS },
@@ -139,6 +144,9 @@ static int parse_option(int code, struct arguments *a)
 	switch (code) {
 	case OPTION_VMLINUX:
 		a->vmlinux = optarg;
+		return 0;
+	case OPTION_INDEX:
+		a->index = optarg;
 		return 0;
 	case OPTION_PERF_DATA:
 		a->perf_data[a->n_perf_data++] = optarg;
@@ -190,8 +198,10 @@ static int parse(int argc, char **argv, struct arguments *a)
 		return r;
 	if (optind < argc)
 		return usage_error("unexpected argument:", argv[optind]);
-	if (!a->vmlinux)
-		return usage_error("--vmlinux is missing", NULL);
+	if (!a->vmlinux && !a->index)
+		return usage_error("--vmlinux or --index is missing", NULL);
+	if (a->vmlinux && a->index)
+		return usage_error("give either --vmlinux or --index", NULL);
 	if (!a->output)
 		return usage_error("-o is missing", NULL);
 	if (!a->n_perf_data == !a->unsymbolized)
@@ -213,22 +223,12 @@ static int fail(const struct conversion *c, int r)
 
 static int load_symbols(struct conversion *c)
 {
-	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
-	const char *path = c->arguments->vmlinux;
-	cleanup(close_cleanup) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct problem reason = { "" };
+	const struct arguments *a = c->arguments;
 	struct object *kernel;
-	struct image *image;
-	int r = fd < 0 ? -errno : image_open(fd, &limits, &image, &reason);
+	int r = open_kernel(a->index ? a->index : a->vmlinux, c->objects.names, &c->symbols,
+			    &c->index, &c->problem);
 
-	if (r == 0)
-		r = symbols_new(image, c->objects.names, &c->symbols, &reason);
-	if (r == 0)
-		r = objects_add_kernel(&c->objects, c->symbols, &kernel);
-	if (r < 0)
-		problem_set(&c->problem, r, "%s: %.300s", path,
-			    reason.text[0] ? reason.text : strerror(-r));
-	return r;
+	return r == 0 ? objects_add_kernel(&c->objects, c->symbols, &kernel) : r;
 }
 
 static int add_recording(struct conversion *c, struct count *count, const char *path)
@@ -436,6 +436,9 @@ static int run(struct conversion *c)
 		r = make_profile(c);
 	if (r == 0)
 		r = produce_encode(&c->input, &c->produced, c->arguments->format, &buf);
+	/* what a damaged index left out must not be published as if it were all */
+	if (r == 0)
+		r = symbols_damage(c->symbols, &c->problem);
 	if (r == 0)
 		r = output_write(c->arguments->output, buf.data, buf.n_bytes, &c->problem);
 	buf_deinit(&buf);
@@ -462,5 +465,6 @@ int command_convert(int argc, char **argv)
 	produced_deinit(&c.produced);
 	branch_counts_deinit(&c.counts);
 	objects_deinit(&c.objects);
+	index_unref(c.index);
 	return status;
 }

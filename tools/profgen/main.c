@@ -13,6 +13,7 @@ static const char usage[] =
 	"Makes and shows AutoFDO profiles of the Linux kernel.\n"
 	"\n"
 	"  convert   recordings or counters to a profile\n"
+	"  index     a kernel's symbols, small enough to ship with it\n"
 	"  merge     several profiles to one\n"
 	"  overlap   how alike two profiles are\n"
 	"  show      what is in a profile\n"
@@ -36,9 +37,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "convert", command_convert }, { "merge", command_merge },
-	{ "overlap", command_overlap }, { "show", command_show },
-	{ "verify", command_verify },
+	{ "convert", command_convert }, { "index", command_index }, { "merge", command_merge },
+	{ "overlap", command_overlap }, { "show", command_show },   { "verify", command_verify },
 };
 
 int main(int argc, char **argv)
