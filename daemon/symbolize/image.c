@@ -27,6 +27,7 @@ static const char *const table_names[] = {
 	".call_sites",
 	".ibt_endbr_seal",
 	".cfi_sites",
+	".parainstructions",
 	".retpoline_sites",
 	".return_sites",
 	".smp_locks",

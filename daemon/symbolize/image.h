@@ -149,8 +149,8 @@ struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t 
  * Contents and address of the first loaded section of that name; false if there is none with
  * contents. Borrowed until image_free(). Of a relocatable file the tables of places that the kernel
  * patches are relocated: .altinstructions, .call_sites, .ibt_endbr_seal, .cfi_sites,
- * .retpoline_sites, .return_sites, .smp_locks, .static_call_sites, __jump_table, __mcount_loc,
- * __patchable_function_entries; all else is as the file has it.
+ * .parainstructions, .retpoline_sites, .return_sites, .smp_locks, .static_call_sites, __jump_table,
+ * __mcount_loc, __patchable_function_entries; all else is as the file has it.
  */
 bool image_section_bytes(const struct image *image, const char *name, struct bytes *ret_bytes,
 			 uint64_t *ret_vaddr);

@@ -255,11 +255,13 @@ static int cannot_place(const struct loader *l, uint64_t vaddr)
 			   l->file->role, (unsigned long long)vaddr);
 }
 
-/* Sections are aligned from the start of their part, which begins on a page. */
-static int place_part(struct loader *l, uint64_t part_vaddr, bool is_init, bool is_text,
-		      uint64_t *ret_hi_vaddr)
+/*
+ * Places a part behind what is placed so far, *hi_vaddr: on a page of its own, with its sections
+ * aligned from its start.
+ */
+static int place_part(struct loader *l, bool is_init, bool is_text, uint64_t *hi_vaddr)
 {
-	uint64_t n = 0;
+	uint64_t part_vaddr = (*hi_vaddr + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1), n = 0;
 
 	for (size_t i = 1; i < l->file->n_sections; i++) {
 		const struct load_header *h = &l->headers[i];
@@ -280,28 +282,24 @@ static int place_part(struct loader *l, uint64_t part_vaddr, bool is_init, bool 
 		l->layout->vaddrs[i] = part_vaddr + off;
 		l->layout->is_loaded[i] = true;
 	}
-	*ret_hi_vaddr = part_vaddr + n;
+	if (n)
+		*hi_vaddr = part_vaddr + n;
 	return 0;
-}
-
-static uint64_t page_after(uint64_t vaddr)
-{
-	return (vaddr + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
 }
 
 static int place(struct loader *l, uint64_t base_vaddr)
 {
-	struct module_layout *layout = l->layout;
 	uint64_t hi = base_vaddr;
-	int r = place_part(l, base_vaddr, false, true, &layout->text_hi_vaddr);
+	int r = place_part(l, false, true, &hi);
 
+	l->layout->text_hi_vaddr = hi;
 	if (r == 0)
-		r = place_part(l, page_after(layout->text_hi_vaddr), false, false, &hi);
+		r = place_part(l, false, false, &hi);
 	if (r == 0)
-		r = place_part(l, page_after(hi), true, true, &hi);
+		r = place_part(l, true, true, &hi);
 	if (r == 0)
-		r = place_part(l, page_after(hi), true, false, &hi);
-	layout->hi_vaddr = hi;
+		r = place_part(l, true, false, &hi);
+	l->layout->hi_vaddr = hi;
 	return r;
 }
 
