@@ -34,6 +34,9 @@ static const struct part parts[] = {
 	PART(ranges.n_interrupted, ranges.n_pairs),
 	PART(ranges.n_patched_end, ranges.n_pairs),
 	PART(ranges.n_patched_barrier, ranges.n_pairs),
+	PART(ranges.n_live, ranges.n_pairs),
+	PART(ranges.n_live_barrier, ranges.n_pairs),
+	PART(ranges.n_live_bogus, ranges.n_bogus),
 	PART(branches.n_no_target, branches.n_branches),
 	PART(branches.n_external_source, branches.n_branches),
 	PART(branches.n_patched, branches.n_branches),
@@ -45,7 +48,7 @@ static const struct part parts[] = {
 /* Every byte belongs to a field, so that none of the sender's memory travels along. */
 _Static_assert(sizeof(struct profile_facts) ==
 		       6 * sizeof(uint32_t) + BUILD_ID_BYTES_MAX + 2 * sizeof(double) +
-			       10 * sizeof(uint64_t) + sizeof(struct range_health) +
+			       11 * sizeof(uint64_t) + sizeof(struct range_health) +
 			       sizeof(struct branch_health) + sizeof(struct accumulate_stats) +
 			       VERDICT_REASON_SIZE,
 	       "padding");
@@ -64,6 +67,8 @@ static const char *why_bad_numbers(const struct profile_facts *f)
 		return "a flag is neither 0 nor 1";
 	if (f->verdict > VERDICT_UNFIT)
 		return "the verdict is none";
+	if (f->text_rule >= N_TEXT_RULES)
+		return "the text rule is none";
 	if (!isfinite(f->density) || f->density < 0)
 		return "the density is no number";
 	if (!(f->overlap >= 0 && f->overlap <= 1) && f->overlap != SHARE_UNKNOWN)

@@ -17,7 +17,7 @@
 
 struct problem;
 
-#define PROFILE_FACTS_VERSION 3u
+#define PROFILE_FACTS_VERSION 4u
 
 /*
  * No padding, on machines of 32 bits neither; begins as PROFILE_FACTS_INIT, and zeros stay where
@@ -45,6 +45,7 @@ struct profile_facts {
 	struct range_health ranges;
 	struct branch_health branches;
 	struct accumulate_stats accumulate;
+	uint64_t text_rule;		  /* enum text_rule, of the ranges */
 	uint64_t n_units_damaged;	  /* of the image's debug information */
 	char reason[VERDICT_REASON_SIZE]; /* of the verdict, NUL-terminated, zeros behind */
 };

@@ -7,6 +7,7 @@
 #include "bolt.h"
 #include "extbinary.h"
 #include "facts.h"
+#include "symbolize/live_text.h"
 #include "textual.h"
 #include "tree.h"
 #include "unsymbolized.h"
@@ -25,6 +26,27 @@ static enum range_rule rule_of(const struct produce_input *input)
 	return input->is_llvm ? RANGES_LLVM : RANGES_ACCURATE;
 }
 
+/* Whether any of it is in use. */
+static bool set_live(const struct produce_input *input)
+{
+	const struct live_text *live = input->is_llvm ? NULL : input->live;
+
+	for (size_t i = 0; i < input->objects->n; i++) {
+		const struct symbols *symbols = input->objects->items[i]->symbols;
+
+		if (symbols)
+			text_set_live(symbols->text, live);
+	}
+	return live && live_text_stats(live).n_pages;
+}
+
+static enum text_rule text_rule_of(enum range_rule rule, bool is_live)
+{
+	if (rule == RANGES_LLVM)
+		return TEXT_RULE_FILE;
+	return is_live ? TEXT_RULE_LIVE : TEXT_RULE_SITES;
+}
+
 int produce_select(const struct produce_input *input, struct produced *produced)
 {
 	const enum range_rule rule = rule_of(input);
@@ -39,6 +61,7 @@ int produce_select(const struct produce_input *input, struct produced *produced)
 	produced->figures_of = selection.figures;
 	if (r < 0 || !selection.figures)
 		return r < 0 ? r : -ENOMEM;
+	produced->text_rule = text_rule_of(rule, set_live(input));
 	branches_select(&selection, input->counts, &produced->branches);
 	ranges_select(&selection, input->counts, &produced->ranges);
 	produced->is_selected = true;
@@ -162,6 +185,7 @@ void produce_facts(const struct produce_input *input, const struct produced *pro
 	}
 	facts.n_branches = input->counts->n_branches;
 	facts.n_ranges = input->counts->n_ranges;
+	facts.text_rule = produced->text_rule;
 	facts.ranges = produced->ranges;
 	facts.branches = produced->branches;
 	if (produced->profile)

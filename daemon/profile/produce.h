@@ -20,6 +20,7 @@
 #include "symbolize/objects.h"
 #include "verdict.h"
 
+struct live_text;
 struct profile_facts;
 
 enum produce_format {
@@ -33,7 +34,9 @@ struct produce_input {
 	/* borrowed; NULL: nothing is known but the counts, of which a dump can be made */
 	struct objects *objects;
 	struct branch_counts *counts; /* borrowed; produce_select() replaces what is in it */
-	bool is_llvm;		      /* compatible: what llvm-profgen makes of the same counts */
+	/* text of the objects as it ran, borrowed; NULL: not known. Not of is_llvm. */
+	const struct live_text *live;
+	bool is_llvm;	    /* compatible: what llvm-profgen makes of the same counts */
 	bool is_ip_only;    /* Mode=ip: pairs (ip, ip) instead of stacks; branches are none */
 	bool has_md5_names; /* PRODUCE_EXTBINARY: hashes instead of names */
 	double lost_share;  /* of the samples taken, or SHARE_UNKNOWN */
@@ -51,6 +54,7 @@ struct produce_input {
 /* Filled step by step, from { 0 }. */
 struct produced {
 	bool is_selected; /* else ranges and branches say nothing */
+	enum text_rule text_rule;
 	struct range_health ranges;
 	struct branch_health branches;
 	struct object_figures *figures_of; /* owned: as in struct selection; NULL: not selected */
@@ -68,7 +72,7 @@ void produced_deinit(struct produced *produced); /* accepts { 0 } */
 
 /*
  * Keeps of the counts, all pairs as counters_snapshot() and unsymbolized_read() give them, what
- * the image makes possible. -ENOMEM.
+ * the image makes possible, by live text where there is some. -ENOMEM.
  */
 must_check int produce_select(const struct produce_input *input, struct produced *produced);
 /* Makes the profile of selected counts, and judges it. -ENOMEM; -E2BIG: beyond the ceiling. */

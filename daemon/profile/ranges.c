@@ -2,6 +2,17 @@
 #include "ranges.h"
 #include "verdict.h"
 
+const char *text_rule_name(enum text_rule rule)
+{
+	static const char *const names[N_TEXT_RULES] = {
+		[TEXT_RULE_FILE] = "file",
+		[TEXT_RULE_SITES] = "sites",
+		[TEXT_RULE_LIVE] = "live",
+	};
+
+	return names[rule];
+}
+
 /* The object whose code the address is, if anybody knows; NULL: none, or external. */
 static struct object *object_of(const struct selection *s, uint64_t vaddr)
 {
@@ -39,21 +50,72 @@ static bool resolve(const struct selection *s, const struct object *object, uint
 	return true;
 }
 
-/* The first barrier in [start, end) that the running kernel has, too. */
-static bool is_passable(const struct selection *s, const struct object *object, uint64_t start,
-			uint64_t end, bool *ret_is_patched)
+static bool has_file_barrier(struct text *text, uint64_t vaddr)
 {
-	*ret_is_patched = false;
-	for (;;) {
-		uint64_t barrier = text_next_barrier(object->symbols->text, start, end);
+	return text_next_file_barrier(text, vaddr, vaddr + 1) == vaddr;
+}
+
+/* Whether the site's text is known to have been what it is all the time. */
+static bool is_settled(const struct object *object, const struct patch_site *site, uint64_t vaddr)
+{
+	return !patch_site_changes(site) && text_is_live(object->symbols->text, vaddr);
+}
+
+/* Whether what is known to be a barrier has been one all the time; by the rule RANGES_ACCURATE. */
+static bool is_lasting_barrier(const struct object *object, uint64_t vaddr)
+{
+	const struct patch_site *site = patches_find(&object->patches, vaddr);
+	struct text *text = object->symbols->text;
+
+	if (site)
+		return is_settled(object, site, vaddr);
+	return has_file_barrier(text, vaddr) || !text_is_live(text, vaddr);
+}
+
+/* Whether a barrier of the file in [start, end) is none in live text. */
+static bool is_live_passage(struct text *text, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		uint64_t barrier = text_next_file_barrier(text, start, end);
 
 		if (barrier == UINT64_MAX)
-			return true;
-		if (s->rule == RANGES_LLVM || !patches_find(&object->patches, barrier))
 			return false;
-		*ret_is_patched = true;
+		if (text_next_barrier(text, barrier, barrier + 1) == UINT64_MAX)
+			return true;
 		start = barrier + 1;
 	}
+	return false;
+}
+
+/* How a range gets past the barriers in it. */
+struct passage {
+	bool is_blocked;
+	bool is_patched;   /* passes a barrier at a site that may have been rewritten */
+	bool is_live;	   /* passes a barrier of the file that live text has not */
+	bool is_live_only; /* blocked by a barrier that the file has not */
+};
+
+static struct passage find_passage(const struct selection *s, const struct object *object,
+				   uint64_t start, uint64_t end)
+{
+	struct text *text = object->symbols->text;
+	struct passage p = { 0 };
+
+	for (uint64_t from = start;;) {
+		uint64_t barrier = text_next_barrier(text, from, end);
+
+		if (barrier == UINT64_MAX)
+			break;
+		if (s->rule == RANGES_LLVM || is_lasting_barrier(object, barrier)) {
+			p.is_blocked = true;
+			p.is_live_only = !has_file_barrier(text, barrier);
+			return p;
+		}
+		p.is_patched = true;
+		from = barrier + 1;
+	}
+	p.is_live = is_live_passage(text, start, end);
+	return p;
 }
 
 /* What is found out about one pair. */
@@ -61,8 +123,9 @@ struct outcome {
 	const struct object *start_object, *end_object; /* NULL: in none */
 	bool is_start_code, is_end_code;
 	bool is_end_branch;
-	bool is_end_patched;		       /* inside a rewritten site */
-	bool is_barrier_patched;	       /* passes a barrier that was rewritten */
+	bool is_end_patched; /* in a site that may have been rewritten */
+	bool is_live;	     /* both ends in live text */
+	struct passage passage;
 	const struct function_range *function; /* of start */
 	bool is_cross;
 	bool is_between; /* both sides code, of two objects */
@@ -74,7 +137,20 @@ static bool is_no_fall_through(const struct selection *s, struct outcome *v, uin
 {
 	if (v->is_between || start > end)
 		return true;
-	return start != end && !is_passable(s, v->start_object, start, end, &v->is_barrier_patched);
+	if (start != end)
+		v->passage = find_passage(s, v->start_object, start, end);
+	return v->passage.is_blocked;
+}
+
+/* Whether an instruction that is no branch may have been one when it was counted. */
+static bool is_rewritable(const struct selection *s, const struct object *object, uint64_t vaddr)
+{
+	const struct patch_site *site;
+
+	if (s->rule != RANGES_ACCURATE)
+		return false;
+	site = patches_find(&object->patches, vaddr);
+	return site && !is_settled(object, site, vaddr);
 }
 
 static struct outcome judge(const struct selection *s, struct range_count *pair)
@@ -92,8 +168,9 @@ static struct outcome judge(const struct selection *s, struct range_count *pair)
 
 	v.is_end_branch = v.is_end_code && text_is_branch(eo->symbols->text, end);
 	v.is_end_patched =
-		is_start_moved || is_end_moved ||
-		(v.is_end_code && s->rule == RANGES_ACCURATE && patches_find(&eo->patches, end));
+		is_start_moved || is_end_moved || (v.is_end_code && is_rewritable(s, eo, end));
+	v.is_live = v.is_start_code && v.is_end_code && text_is_live(so->symbols->text, start) &&
+		    text_is_live(eo->symbols->text, end);
 	v.function = has_symbols(so) ? functions_find(&so->symbols->functions, start) : NULL;
 	v.is_between = v.is_start_code && v.is_end_code && so != eo;
 	v.is_cross = v.function && !v.is_between && end >= v.function->hi_vaddr;
@@ -112,6 +189,7 @@ static void count_health(const struct outcome *v, uint64_t n, struct range_healt
 		health->n_no_symbols += n;
 	if (!v->is_start_code && !v->is_end_code)
 		return;
+	health->n_live += v->is_live ? n : 0;
 	if (!v->is_start_code || !v->is_end_branch)
 		health->n_not_on_boundary += n;
 	if (!v->function)
@@ -122,6 +200,7 @@ static void count_health(const struct outcome *v, uint64_t n, struct range_healt
 		health->n_bogus += n;
 		health->n_bogus_no_function += v->function ? 0 : n;
 		health->n_between += v->is_between ? n : 0;
+		health->n_live_bogus += v->passage.is_live_only ? n : 0;
 	}
 }
 
@@ -140,8 +219,10 @@ static bool is_credible(const struct outcome *v, struct range_count *range,
 		health->n_too_long += range->n;
 		return false;
 	}
-	if (v->is_barrier_patched)
+	if (v->passage.is_patched)
 		health->n_patched_barrier += range->n;
+	if (v->passage.is_live)
+		health->n_live_barrier += range->n;
 	if (v->is_end_patched) {
 		health->n_patched_end += range->n;
 	} else if (!v->is_end_branch) {

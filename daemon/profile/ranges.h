@@ -21,6 +21,11 @@ enum range_rule {
 	/*
 	 * What can be believed: rewritten text is known to be rewritten, and there are no ranges
 	 * across functions, of absurd length, or up to an instruction that was interrupted.
+	 *
+	 * Where there is live text, a barrier is what that has, but for sites that change while the
+	 * machine runs: these are none, since they may have been something else a minute ago. Nor
+	 * is one that neither the file nor a site accounts for: a probe. Where there is no live
+	 * text, a barrier is what the file has, but for all sites that it lists.
 	 */
 	RANGES_ACCURATE,
 	/*
@@ -29,6 +34,17 @@ enum range_rule {
 	 */
 	RANGES_IP,
 };
+
+/* Where the facts about instructions came from. The values are kept in facts.h. */
+enum text_rule {
+	TEXT_RULE_FILE,	 /* the files alone: RANGES_LLVM */
+	TEXT_RULE_SITES, /* the files, and the sites that they list */
+	TEXT_RULE_LIVE,	 /* live text as far as there is some, else as TEXT_RULE_SITES */
+};
+#define N_TEXT_RULES 3
+
+/* "file", "sites" or "live". */
+const char *text_rule_name(enum text_rule rule);
 
 /* Weighted counts: how many sampled pairs, not how many distinct ones. */
 struct range_health {
@@ -44,11 +60,14 @@ struct range_health {
 	uint64_t n_too_long;	  /* dropped */
 	uint64_t n_dropped_cross; /* dropped: n_cross_function of those that are not bogus */
 	uint64_t n_interrupted;	  /* ended before the instruction that was interrupted */
-	uint64_t n_patched_end;	  /* an end inside a rewritten site, moved to its start */
-	uint64_t
-		n_patched_barrier; /* used, though across a barrier of the file: it was rewritten */
-	uint64_t n_no_symbols;	   /* of n_external: a side is in an object without symbols */
-	uint64_t n_between;	   /* of n_bogus: the sides are in two objects */
+	uint64_t n_patched_end;	  /* an end in a site that may have been rewritten since */
+	/* used, though across a barrier, at a site that may have been rewritten since */
+	uint64_t n_patched_barrier;
+	uint64_t n_live;	 /* both ends in live text */
+	uint64_t n_live_barrier; /* used, though across a barrier of the file: live text has none */
+	uint64_t n_live_bogus;	 /* of n_bogus: across a barrier that only live text has */
+	uint64_t n_no_symbols;	 /* of n_external: a side is in an object without symbols */
+	uint64_t n_between;	 /* of n_bogus: the sides are in two objects */
 };
 
 /*

@@ -292,6 +292,9 @@ static struct json_object *of_ranges(const struct range_health *h)
 	json_add_u64(object, "interrupted", h->n_interrupted, &ok);
 	json_add_u64(object, "patchedEnd", h->n_patched_end, &ok);
 	json_add_u64(object, "patchedBarrier", h->n_patched_barrier, &ok);
+	json_add_u64(object, "live", h->n_live, &ok);
+	json_add_u64(object, "liveBarrier", h->n_live_barrier, &ok);
+	json_add_u64(object, "liveBogus", h->n_live_bogus, &ok);
 	return finish(object, ok);
 }
 
@@ -350,6 +353,8 @@ struct json_object *json_of_facts(const struct profile_facts *facts)
 	json_add_u64(object, "distinctRanges", facts->n_ranges, &ok);
 	json_add_bool(object, "isSelected", facts->is_selected, &ok);
 	if (facts->is_selected) {
+		json_add_text(object, "text", text_rule_name((enum text_rule)facts->text_rule),
+			      &ok);
 		add_share(object, "invalidShare", ranges_invalid_share(&facts->ranges), &ok);
 		json_add(object, "ranges", of_ranges(&facts->ranges), &ok);
 		json_add(object, "branches", of_branches(&facts->branches), &ok);

@@ -22,10 +22,11 @@
 
 struct text_section {
 	const struct image_section *section;
-	uint64_t *starts;   /* bit i: an instruction starts at vaddr + i */
-	uint64_t *barriers; /* bit i: … and it is a barrier */
-	uint64_t *branches; /* bit i: … and it is a branch, call or return */
-	uint8_t *lengths;   /* of an instruction that the starts do not tell; else 0 */
+	uint64_t *starts;	 /* bit i: an instruction starts at vaddr + i */
+	uint64_t *barriers;	 /* bit i: … and it is a barrier */
+	uint64_t *branches;	 /* bit i: … and it is a branch, call or return */
+	uint64_t *file_barriers; /* with live text: as the barriers were without it */
+	uint8_t *lengths;	 /* of an instruction that the starts do not tell; else 0 */
 };
 
 struct text {
@@ -61,6 +62,8 @@ static int map_section(struct text_section *s)
 		r = map_bytes(&s->barriers, bitmap_bytes(n));
 	if (r == 0)
 		r = map_bytes(&s->branches, bitmap_bytes(n));
+	if (r == 0)
+		r = map_bytes(&s->file_barriers, bitmap_bytes(n));
 	return r == 0 ? map_bytes(&s->lengths, n + 1) : r;
 }
 
@@ -74,6 +77,8 @@ static void unmap_section(struct text_section *s)
 		munmap(s->barriers, bitmap_bytes(n));
 	if (s->branches)
 		munmap(s->branches, bitmap_bytes(n));
+	if (s->file_barriers)
+		munmap(s->file_barriers, bitmap_bytes(n));
 	if (s->lengths)
 		munmap(s->lengths, n + 1);
 }
@@ -86,6 +91,7 @@ static void forget_section(struct text_section *s)
 	madvise(s->starts, bitmap_bytes(n), MADV_DONTNEED);
 	madvise(s->barriers, bitmap_bytes(n), MADV_DONTNEED);
 	madvise(s->branches, bitmap_bytes(n), MADV_DONTNEED);
+	madvise(s->file_barriers, bitmap_bytes(n), MADV_DONTNEED);
 	madvise(s->lengths, n + 1, MADV_DONTNEED);
 }
 
@@ -274,6 +280,13 @@ static struct text_fill fill_of(const struct text *text, const struct text_secti
 	return fill;
 }
 
+/* Into bits that are 0 so far. */
+static void copy_bits(uint64_t *to, const uint64_t *from, uint64_t lo, uint64_t hi)
+{
+	for (uint64_t i = bitmap_next(from, lo, hi); i < hi; i = bitmap_next(from, i + 1, hi))
+		bitmap_set(to, i);
+}
+
 static void decode_interval(struct text *text, struct text_section *s, size_t i)
 {
 	struct text_fill fill;
@@ -283,10 +296,11 @@ static void decode_interval(struct text *text, struct text_section *s, size_t i)
 	bitmap_set(text->decoded, i);
 	fill = fill_of(text, s, i);
 	text_fill_restart(&fill);
-	if (!text->live || !text_fill_is_all_live(&fill, text->live))
-		text->origin.fill(text->origin.context, &fill);
-	if (text->live)
+	text->origin.fill(text->origin.context, &fill);
+	if (text->live) {
+		copy_bits(s->file_barriers, s->barriers, fill.off, fill.end_off);
 		text_fill_live(&fill, text->image->machine, text->live);
+	}
 	if (fill.is_irregular)
 		bitmap_set(text->irregular, i);
 	text->stats.n_decoded++;
@@ -383,9 +397,10 @@ static void clip(const struct text_section *s, uint64_t lo, uint64_t hi, uint64_
 }
 
 /* The first barrier in [start, end) of the section, or UINT64_MAX. */
-static uint64_t next_barrier(struct text *text, struct text_section *s, uint64_t start_vaddr,
-			     uint64_t end_vaddr)
+static uint64_t next_in_section(struct text *text, struct text_section *s, bool of_file,
+				uint64_t start_vaddr, uint64_t end_vaddr)
 {
+	const uint64_t *barriers = of_file && text->live ? s->file_barriers : s->barriers;
 	uint64_t first, last;
 
 	clip(s, start_vaddr, end_vaddr, &first, &last);
@@ -395,7 +410,7 @@ static uint64_t next_barrier(struct text *text, struct text_section *s, uint64_t
 			 bit;
 
 		decode_span(text, s, s->section->vaddr + from, s->section->vaddr + to);
-		bit = bitmap_next(s->barriers, from, to);
+		bit = bitmap_next(barriers, from, to);
 		if (bit < to)
 			return s->section->vaddr + bit;
 		from = to;
@@ -403,7 +418,8 @@ static uint64_t next_barrier(struct text *text, struct text_section *s, uint64_t
 	return UINT64_MAX;
 }
 
-uint64_t text_next_barrier(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr)
+static uint64_t next_barrier(struct text *text, bool of_file, uint64_t start_vaddr,
+			     uint64_t end_vaddr)
 {
 	uint64_t barrier = UINT64_MAX;
 
@@ -411,9 +427,20 @@ uint64_t text_next_barrier(struct text *text, uint64_t start_vaddr, uint64_t end
 	     barrier == UINT64_MAX && i < text->n_sections; i++) {
 		if (text->sections[i].section->vaddr >= end_vaddr)
 			break;
-		barrier = next_barrier(text, &text->sections[i], start_vaddr, end_vaddr);
+		barrier =
+			next_in_section(text, &text->sections[i], of_file, start_vaddr, end_vaddr);
 	}
 	return barrier;
+}
+
+uint64_t text_next_barrier(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr)
+{
+	return next_barrier(text, false, start_vaddr, end_vaddr);
+}
+
+uint64_t text_next_file_barrier(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr)
+{
+	return next_barrier(text, true, start_vaddr, end_vaddr);
 }
 
 uint64_t text_previous_insn(struct text *text, uint64_t vaddr, uint64_t floor_vaddr)

@@ -96,6 +96,8 @@ void text_set_live(struct text *text, const struct live_text *live);
 bool text_is_insn(struct text *text, uint64_t vaddr);
 /* The first barrier in [start, end), no matter how it got decoded; UINT64_MAX: none. */
 uint64_t text_next_barrier(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr);
+/* The same of the file, whatever live text has. */
+uint64_t text_next_file_barrier(struct text *text, uint64_t start_vaddr, uint64_t end_vaddr);
 /* Length of the instruction that starts at vaddr; 0 if none does. */
 unsigned int text_insn_bytes(struct text *text, uint64_t vaddr);
 /* The instruction at vaddr is a branch, call or return. */

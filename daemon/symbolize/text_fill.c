@@ -145,18 +145,6 @@ static void next_stretch(const struct text_fill *fill, const struct live_text *l
 	*ret_hi = hi - vaddr;
 }
 
-bool text_fill_is_all_live(const struct text_fill *fill, const struct live_text *live)
-{
-	uint64_t vaddr = fill->section->vaddr, lo, hi;
-	uint64_t end_off = fill->section->n_bytes;
-
-	/* with all of an instruction that runs over the end */
-	if (end_off - fill->end_off > INSN_BYTES_MAX)
-		end_off = fill->end_off + INSN_BYTES_MAX;
-	return live_text_next(live, vaddr + fill->off, vaddr + end_off, &lo, &hi) &&
-	       lo == vaddr + fill->off && hi == vaddr + end_off;
-}
-
 void text_fill_live(struct text_fill *fill, enum image_machine machine,
 		    const struct live_text *live)
 {

@@ -14,10 +14,8 @@ struct live_text;
 void text_fill_restart(struct text_fill *fill);
 /* The facts that the section's bytes give. */
 void text_fill_bytes(struct text_fill *fill, enum image_machine machine);
-/* Puts the facts of live text over those that are there, or over none at all. */
+/* Puts the facts of live text over those that are there. */
 void text_fill_live(struct text_fill *fill, enum image_machine machine,
 		    const struct live_text *live);
-/* Live text has every byte of the interval: nothing of other facts would be left. */
-bool text_fill_is_all_live(const struct text_fill *fill, const struct live_text *live);
 /* Length of the instruction that starts at off of the section, within the interval. */
 unsigned int text_fill_insn_bytes(const struct text_fill *fill, uint64_t off);

@@ -55,7 +55,8 @@ static void add_site(struct fixture *f, uint64_t lo, uint64_t hi)
 
 	patches->sites = calloc(1, sizeof(*patches->sites));
 	assert_non_null(patches->sites);
-	patches->sites[0] = (struct patch_site){ TEXT_VADDR + lo, TEXT_VADDR + hi };
+	patches->sites[0] = (struct patch_site){ TEXT_VADDR + lo, TEXT_VADDR + hi,
+						 PATCH_BIT(PATCH_JUMP_LABEL) };
 	patches->n_sites = 1;
 }
 
