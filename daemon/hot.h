@@ -15,7 +15,8 @@
 #include "base/macros.h"
 #include "base/problem.h"
 
-struct vmlinux_query;
+struct object_places;
+struct object_query;
 struct worker_out;
 struct worker_result;
 
@@ -57,10 +58,12 @@ size_t hot_top(const struct hot *hot, uint32_t *before, struct hot_function *ret
 /* the worker's side */
 
 struct hot_job {
-	const struct vmlinux_query *vmlinux; /* looked for if there is no kallsyms_fd */
-	const char *base_symbol;	     /* as of struct job */
-	int kallsyms_fd;		     /* /proc/kallsyms, which is taken; -1: none */
-	uint64_t window_ip;		     /* of offset 0, for kallsyms */
+	/* As of struct job: what is looked for if there is no kallsyms_fd. */
+	const struct object_places *places;
+	const struct object_query *kernel;
+	const char *base_symbol; /* as of struct job */
+	int kallsyms_fd;	 /* /proc/kallsyms, which is taken; -1: none */
+	uint64_t window_ip;	 /* of offset 0, for kallsyms */
 };
 
 /* A worker_job; context is a struct hot_job. The result is for hot_init(). */

@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "hot.h"
 #include "kernel/map.h"
-#include "kernel/vmlinux.h"
+#include "kernel/object_files.h"
 #include "process/worker.h"
 #include "symbolize/image.h"
 
@@ -120,13 +120,14 @@ static int add_section(struct functions_found *found, const struct image *image,
 	return r;
 }
 
-static int read_image(int fd, const char *base_symbol, struct functions_found *found,
-		      struct problem *problem)
+static int read_image(const struct object_files *files, const char *base_symbol,
+		      struct functions_found *found, struct problem *problem)
 {
 	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
+	const struct image_files of = { files->code_fd, files->debug_fd, files->alt_fd };
 	uint64_t base_vaddr;
 	struct image *image;
-	int r = image_open(fd, &limits, &image, problem);
+	int r = image_open_files(&of, 0, &limits, &image, problem);
 
 	if (r < 0)
 		return r;
@@ -138,20 +139,39 @@ static int read_image(int fd, const char *base_symbol, struct functions_found *f
 	return r;
 }
 
+/* An index has no names for all functions that the kernel shows: it is passed over. */
+static int find_vmlinux(struct object_finder *finder, const struct object_query *kernel,
+			struct object_files *files)
+{
+	int r = object_finder_find(finder, kernel, files);
+
+	while (r == 0 && files->index_fd >= 0)
+		r = object_finder_refuse(finder, kernel, OBJECT_INDEX, "not used here", files);
+	return r;
+}
+
 static int read_vmlinux(const struct hot_job *job, struct functions_found *found,
 			struct problem *problem)
 {
 	cleanup(close_cleanup) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct vmlinux_search search;
+	struct object_places places = *job->places;
+	struct object_files files = OBJECT_FILES_INIT;
+	struct object_finder *finder;
 	int r;
 
-	vmlinux_find(root_fd, job->vmlinux, &search);
-	if (search.fd < 0) {
-		vmlinux_explain(&search, job->vmlinux->build_id, problem);
-		return -ENOENT;
+	places.root_fd = root_fd;
+	r = object_finder_new(&places, &finder);
+	if (r != 0)
+		return r;
+	r = find_vmlinux(finder, job->kernel, &files);
+	if (r == 0 && files.code_fd < 0) {
+		object_files_explain(&files, job->kernel, problem);
+		r = -ENOENT;
 	}
-	r = read_image(search.fd, job->base_symbol, found, problem);
-	vmlinux_search_deinit(&search);
+	if (r == 0)
+		r = read_image(&files, job->base_symbol, found, problem);
+	object_files_deinit(&files);
+	object_finder_free(finder);
 	return r;
 }
 

@@ -17,6 +17,7 @@
 #include "profile/facts.h"
 #include "profile/produce.h"
 #include "profile/unsymbolized.h"
+#include "symbolize/object_open.h"
 
 /* The worker's own limits are tighter; these keep an error an error. */
 #define OUTPUT_BYTES_MAX ((size_t)1 << 30)
@@ -75,17 +76,11 @@ static uint64_t base_vaddr(const struct job *job, const struct image *image)
 	return image->preferred_base;
 }
 
-static int open_kernel(int fd, struct objects *objects, struct problem *problem)
+static const char *path_of(const struct object_files *files)
 {
-	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
-	struct symbols *symbols;
-	struct object *kernel;
-	struct image *image;
-	int r = image_open(fd, &limits, &image, problem);
+	const char *index = object_files_path(files, OBJECT_INDEX);
 
-	if (r == 0)
-		r = symbols_new(image, objects->names, &symbols, problem);
-	return r == 0 ? objects_add_kernel(objects, symbols, &kernel) : r;
+	return index ? index : object_files_path(files, OBJECT_DEBUG);
 }
 
 /*
@@ -95,29 +90,32 @@ static int open_kernel(int fd, struct objects *objects, struct problem *problem)
 static bool find_kernel(const struct job *job, struct objects *objects, struct job_vmlinux *said)
 {
 	cleanup(close_cleanup) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct vmlinux_search search;
+	struct object_places places = job->places;
+	struct object_files files = OBJECT_FILES_INIT;
+	struct object_finder *finder = NULL;
 	struct problem why = { "" };
-	bool is_open = false;
+	struct symbols *symbols;
+	struct object *kernel;
+	int r;
 
 	if (job->without_vmlinux) {
 		snprintf(said->why, sizeof(said->why), "%s", job->without_vmlinux);
 		return false;
 	}
-	vmlinux_find(root_fd, &job->vmlinux, &search);
-	if (search.fd < 0) {
-		vmlinux_explain(&search, job->vmlinux.build_id, &why);
-		snprintf(said->why, sizeof(said->why), "%s", why.text);
-		return false;
-	}
-	if (open_kernel(search.fd, objects, &why) < 0)
-		snprintf(said->why, sizeof(said->why), "%.200s: %.190s", vmlinux_path(&search),
-			 why.text[0] ? why.text : "cannot be read");
+	places.root_fd = root_fd;
+	r = object_finder_new(&places, &finder);
+	if (r == 0)
+		r = object_open(finder, &job->kernel, 0, objects->names, &files, &symbols, &why);
+	if (r == 0)
+		r = objects_add_kernel(objects, symbols, &kernel);
+	if (r == 0)
+		snprintf(said->path, sizeof(said->path), "%s", path_of(&files));
 	else
-		is_open = true;
-	if (is_open)
-		snprintf(said->path, sizeof(said->path), "%s", vmlinux_path(&search));
-	vmlinux_search_deinit(&search);
-	return is_open;
+		snprintf(said->why, sizeof(said->why), "%s",
+			 why.text[0] ? why.text : strerror(ENOMEM));
+	object_files_deinit(&files);
+	object_finder_free(finder);
+	return r == 0;
 }
 
 static int symbolize(const struct job *job, struct objects *objects,

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include "aggregate/tally.h"
 #include "base/macros.h"
-#include "kernel/vmlinux.h"
+#include "kernel/object_files.h"
 #include "process/worker.h"
 
 /* Sections of the result. */
@@ -25,14 +25,16 @@ enum job_section {
 
 /* Which vmlinux it was, or why there is no profile. Plain data, text NUL-terminated. */
 struct job_vmlinux {
-	char path[VMLINUX_PATH_SIZE]; /* empty: none */
-	char why[400];		      /* empty if one was used */
+	char path[OBJECT_PATH_SIZE]; /* of its index or debug information; empty: none */
+	char why[400];		     /* empty if one was used */
 };
 
 /* What is added here goes into job_request.c, too: not all workers see this one. */
 struct job {
 	struct tally_view view;
-	struct vmlinux_query vmlinux; /* what it points to is of before the fork */
+	/* Where to look, but for root_fd, which is of the worker's "/"; and what for. */
+	struct object_places places;
+	struct object_query kernel; /* what both point to is of before the fork */
 	const char *
 		base_symbol; /* whose address offsets count from: "_text"; NULL: the image's base */
 	bool is_ip_only;

@@ -6,10 +6,11 @@
 #include "job_request.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "profile/verdict.h"
 
-#define MAGIC 0x31716a61u /* "ajq1" */
+#define MAGIC 0x32716a61u /* "ajq2" */
 #define IS_IP_ONLY (1u << 0)
 #define HAS_PREVIOUS (1u << 1)
 #define ALL_FLAGS (IS_IP_ONLY | HAS_PREVIOUS)
@@ -27,12 +28,13 @@ struct layout {
 	char release[sizeof(((struct job_taken *)NULL)->release)];
 	char base_symbol[sizeof(((struct job_taken *)NULL)->base_symbol)];
 	char vmlinux[sizeof(((struct job_taken *)NULL)->vmlinux)];
-	uint8_t zeros[112]; /* for what comes */
+	char debug_dirs[OBJECT_DIRS_SIZE], cache_dirs[OBJECT_DIRS_SIZE]; /* "DIR:DIR" */
+	uint8_t zeros[112];						 /* for what comes */
 };
 
 _Static_assert(sizeof(struct layout) == JOB_REQUEST_BYTES, "no padding");
 /* What is new in a job has to be in the layout, or the worker of the unit never hears of it. */
-_Static_assert(sizeof(struct job) == 200, "a job has all its fields in struct layout");
+_Static_assert(sizeof(struct job) == 344, "a job has all its fields in struct layout");
 
 /* writing */
 
@@ -48,22 +50,40 @@ static int put_text(char *to, size_t size, const char *text, struct problem *pro
 	return 0;
 }
 
+static int put_dirs(char to[OBJECT_DIRS_SIZE], const char *const *dirs, size_t n_dirs,
+		    struct problem *problem)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_dirs && n < OBJECT_DIRS_SIZE; i++)
+		n += (size_t)snprintf(to + n, OBJECT_DIRS_SIZE - n, "%s%s", i > 0 ? ":" : "",
+				      dirs[i]);
+	return n < OBJECT_DIRS_SIZE
+		       ? 0
+		       : problem_set(problem, -ENAMETOOLONG,
+				     "worker: '%.80s...' is too long for a request", to);
+}
+
 static int put_texts(const struct job *job, struct layout *l, struct problem *problem)
 {
-	const struct vmlinux_query *query = &job->vmlinux;
-	int r = put_text(l->release, sizeof(l->release), query->release, problem);
+	const struct object_places *places = &job->places;
+	int r = put_text(l->release, sizeof(l->release), places->release, problem);
 
 	if (r == 0)
 		r = put_text(l->base_symbol, sizeof(l->base_symbol), job->base_symbol, problem);
 	if (r == 0)
-		r = put_text(l->vmlinux, sizeof(l->vmlinux), query->configured_path, problem);
+		r = put_text(l->vmlinux, sizeof(l->vmlinux), job->kernel.configured_path, problem);
+	if (r == 0)
+		r = put_dirs(l->debug_dirs, places->debug_dirs, places->n_debug_dirs, problem);
+	if (r == 0)
+		r = put_dirs(l->cache_dirs, places->cache_dirs, places->n_cache_dirs, problem);
 	return r;
 }
 
 int job_request_write(const struct job *job, struct job_request *ret_request,
 		      struct problem *problem)
 {
-	const struct build_id *build_id = job->vmlinux.build_id;
+	const struct build_id *build_id = &job->kernel.build_id;
 	struct layout l = {
 		.magic = MAGIC,
 		.flags = (job->is_ip_only ? IS_IP_ONLY : 0) |
@@ -106,7 +126,9 @@ static bool has_texts(const struct layout *l)
 {
 	return is_text(l->release, sizeof(l->release)) &&
 	       is_text(l->base_symbol, sizeof(l->base_symbol)) &&
-	       is_text(l->vmlinux, sizeof(l->vmlinux));
+	       is_text(l->vmlinux, sizeof(l->vmlinux)) &&
+	       is_text(l->debug_dirs, sizeof(l->debug_dirs)) &&
+	       is_text(l->cache_dirs, sizeof(l->cache_dirs));
 }
 
 /* As kernel/identity.h has it: the release is a part of names of files. */
@@ -114,6 +136,14 @@ static bool are_paths(const struct layout *l)
 {
 	return !strchr(l->release, '/') && l->release[0] != '.' &&
 	       (l->vmlinux[0] == '\0' || l->vmlinux[0] == '/');
+}
+
+/* As put_dirs() writes it: there is one form for each list. */
+static bool is_list(const char *list)
+{
+	size_t n = strlen(list);
+
+	return n == 0 || (list[0] != ':' && list[n - 1] != ':' && !strstr(list, "::"));
 }
 
 static bool is_build_id(const uint8_t bytes[BUILD_ID_BYTES_MAX], uint64_t n_bytes)
@@ -135,8 +165,6 @@ static bool are_numbers(const struct layout *l)
 
 static void take(const struct layout *l, const int *fds, struct job_taken *taken)
 {
-	memcpy(taken->build_id.bytes, l->build_id, sizeof(l->build_id));
-	taken->build_id.n_bytes = l->n_build_id_bytes;
 	memcpy(taken->release, l->release, sizeof(l->release));
 	memcpy(taken->base_symbol, l->base_symbol, sizeof(l->base_symbol));
 	memcpy(taken->vmlinux, l->vmlinux, sizeof(l->vmlinux));
@@ -150,9 +178,17 @@ static void take(const struct layout *l, const int *fds, struct job_taken *taken
 			},
 			.identity = l->identity,
 		},
-		.vmlinux = {
-			.build_id = &taken->build_id,
+		.places = {
+			.root_fd = -1,
 			.release = taken->release,
+			.debug_dirs = taken->debug_dirs.items,
+			.n_debug_dirs = taken->debug_dirs.n,
+			.cache_dirs = taken->cache_dirs.items,
+			.n_cache_dirs = taken->cache_dirs.n,
+		},
+		.kernel = {
+			.name = "vmlinux",
+			.build_id.n_bytes = l->n_build_id_bytes,
 			.configured_path = taken->vmlinux[0] ? taken->vmlinux : NULL,
 		},
 		.base_symbol = taken->base_symbol[0] ? taken->base_symbol : NULL,
@@ -160,6 +196,7 @@ static void take(const struct layout *l, const int *fds, struct job_taken *taken
 		.previous_fd = l->flags & HAS_PREVIOUS ? fds[1] : -1,
 		.lost_share = l->lost_share,
 	};
+	memcpy(taken->job.kernel.build_id.bytes, l->build_id, sizeof(l->build_id));
 }
 
 int job_request_read(const void *bytes, size_t n_bytes, const int *fds, size_t n_fds,
@@ -177,6 +214,10 @@ int job_request_read(const void *bytes, size_t n_bytes, const int *fds, size_t n
 		return problem_set(problem, -EBADMSG, "job: %zu descriptors", n_fds);
 	if (!has_texts(&l))
 		return problem_set(problem, -EBADMSG, "job: a text without an end");
+	if (!is_list(l.debug_dirs) || !object_dirs_set(&ret_taken->debug_dirs, l.debug_dirs) ||
+	    !is_list(l.cache_dirs) || !object_dirs_set(&ret_taken->cache_dirs, l.cache_dirs))
+		return problem_set(problem, -EBADMSG, "job: '%.60s', '%.60s' are no folders",
+				   l.debug_dirs, l.cache_dirs);
 	if (!are_paths(&l))
 		return problem_set(problem, -EBADMSG, "job: '%.60s', '%.80s' name no files",
 				   l.release, l.vmlinux);

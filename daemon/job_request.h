@@ -14,7 +14,7 @@
 #include "base/problem.h"
 #include "job.h"
 
-#define JOB_REQUEST_BYTES 4608u
+#define JOB_REQUEST_BYTES 6656u
 
 struct job_request {
 	uint8_t bytes[JOB_REQUEST_BYTES];
@@ -25,10 +25,10 @@ struct job_request {
 /* What was read, with room for what the job points to; so it is not to be copied or moved. */
 struct job_taken {
 	struct job job; /* its descriptors are those that came along */
-	struct build_id build_id;
 	char release[72];
 	char base_symbol[128];
 	char vmlinux[PATH_MAX];
+	struct object_dirs debug_dirs, cache_dirs;
 };
 
 /* 0; -ENAMETOOLONG: a text of it is too long, with a sentence. */

@@ -14,7 +14,7 @@
 #include "host.h"
 #include "hot_job.h"
 #include "kernel/map.h"
-#include "kernel/vmlinux.h"
+#include "kernel/object_files.h"
 #include "options.h"
 #include "publish/json_build.h"
 
@@ -277,9 +277,11 @@ static int watch_worker(struct daemon *d)
 static int start_worker(struct daemon *d, struct problem *problem)
 {
 	cleanup(close_cleanup) int kallsyms_fd = -1;
-	struct vmlinux_query vmlinux = publication_vmlinux_query(d);
+	struct object_places places;
+	struct object_query kernel;
 	struct hot_job job = {
-		.vmlinux = &vmlinux,
+		.places = &places,
+		.kernel = &kernel,
 		.base_symbol = d->host->base_symbol,
 		.window_ip = intake_window_ip(&d->host->text),
 	};
@@ -291,6 +293,7 @@ static int start_worker(struct daemon *d, struct problem *problem)
 	};
 	int r = 0;
 
+	publication_query(d, &places, &kernel);
 	if (d->host->calls->open_kallsyms)
 		r = d->host->calls->open_kallsyms(d->host->context, &kallsyms_fd, problem);
 	if (r < 0)

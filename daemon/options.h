@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "base/macros.h"
 #include "collect/pmu_cpus.h"
+#include "kernel/object_files.h"
 #include "profile/verdict.h"
 
 struct buf;
@@ -84,7 +85,8 @@ struct daemon_options {
 	uint64_t interval_ns;
 	bool accumulate;	/* publish what was counted since the start, not in the interval */
 	char vmlinux[PATH_MAX]; /* "auto", or a path */
-	struct verdict_limits limits; /* max_age_ns stays 0 */
+	char debug_dirs[OBJECT_DIRS_SIZE]; /* "DIR:DIR", for object_dirs_set(), which takes it */
+	struct verdict_limits limits;	   /* max_age_ns stays 0 */
 	/* [Store] */
 	char directory[PATH_MAX];
 	uint64_t n_files_max;			    /* profiles of one kernel; >= 1 */

@@ -130,6 +130,24 @@ static bool is_symbol(const char *name, size_t n)
 	return n > 0 && strspn(name, allowed) >= n;
 }
 
+static int set_dirs(const char *text, void *field, struct problem *problem)
+{
+	struct object_dirs dirs;
+
+	if (!object_dirs_set(&dirs, text))
+		return problem_set(problem, -EINVAL,
+				   "'%.80s' is not a list of up to %u absolute paths, such as "
+				   "/srv/debug:/srv/modules",
+				   text, OBJECT_DIRS_MAX);
+	strcpy(field, text);
+	return 0;
+}
+
+static void show_dirs(const void *field, struct buf *text)
+{
+	buf_str(text, field);
+}
+
 static int set_names(const char *text, void *field, struct problem *problem)
 {
 	size_t n_names = 0;
@@ -247,6 +265,10 @@ static const struct conf_setting settings[] = {
 	  .default_text = "auto", .value_name = "FILE",
 	  .help = "of the kernel that is sampled, with debug\n"
 		  "information; auto: where distributions put it" },
+	{ "Profile", "DebugDirectories", "debug-dirs", CONF_CUSTOM, FIELD(debug_dirs),
+	  .set = set_dirs, .show = show_dirs, .default_text = "", .value_name = "DIRS",
+	  .help = "more folders with the debug information of kernel\n"
+		  "and modules, tried first; with colons" },
 	{ "Profile", "MinDensity", "min-density", CONF_COUNT, FIELD(limits.min_density),
 	  .range = { 0, 1000000 }, .default_text = "50", .value_name = "N",
 	  .help = "samples for each record of the hot functions; a\n"

@@ -119,13 +119,23 @@ static void fail(struct daemon *d, const char *what, const struct problem *probl
 
 /* working */
 
-struct vmlinux_query publication_vmlinux_query(const struct daemon *d)
+void publication_query(struct daemon *d, struct object_places *ret_places,
+		       struct object_query *ret_kernel)
 {
 	const char *configured = d->options->vmlinux;
+	struct object_dirs *dirs = &d->publication.debug_dirs;
 
-	return (struct vmlinux_query){
-		.build_id = &d->host->identity.build_id,
+	/* the options were checked when they were read */
+	(void)object_dirs_set(dirs, d->options->debug_dirs);
+	*ret_places = (struct object_places){
+		.root_fd = -1,
 		.release = d->host->identity.release,
+		.debug_dirs = dirs->items,
+		.n_debug_dirs = dirs->n,
+	};
+	*ret_kernel = (struct object_query){
+		.name = "vmlinux",
+		.build_id = d->host->identity.build_id,
 		.configured_path = strcmp(configured, "auto") == 0 ? NULL : configured,
 	};
 }
@@ -343,12 +353,12 @@ static int start_worker(struct daemon *d, struct problem *problem)
 	p->began_usec = tally_began_usec(d->tally, p->part);
 	p->job = (struct job){
 		.view = tally_view(d->tally, p->part),
-		.vmlinux = publication_vmlinux_query(d),
 		.base_symbol = d->host->base_symbol,
 		.is_ip_only = d->host->mode == EVENT_MODE_IP,
 		.previous_fd = previous_fd,
 		.lost_share = lost_share(&p->sums),
 	};
+	publication_query(d, &p->job.places, &p->job.kernel);
 	p->worker_began_ns = clock_monotonic_ns();
 	p->symbolizer.socket = d->options->worker_socket;
 	r = symbolizer_start(&p->symbolizer, d->log, &config, &p->job, &p->worker, problem);

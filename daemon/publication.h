@@ -73,13 +73,14 @@ struct publication {
 	struct job job;
 	/* what the worker compares with; empty: nothing */
 	char previous[STORE_NAME_SIZE];
-	struct job_vmlinux vmlinux; /* of the last worker */
-	bool has_searched;	    /* one has said so */
-	struct worker *worker;	    /* owned */
-	bool is_urgent;		    /* the worker has the daemon's own priority */
-	uint64_t worker_began_ns;   /* CLOCK_MONOTONIC */
-	struct worker_end end;	    /* of the worker: the bytes to be written */
-	struct worker *writer;	    /* owned */
+	struct job_vmlinux vmlinux;    /* of the last worker */
+	struct object_dirs debug_dirs; /* as the options have them */
+	bool has_searched;	       /* one has said so */
+	struct worker *worker;	       /* owned */
+	bool is_urgent;		       /* the worker has the daemon's own priority */
+	uint64_t worker_began_ns;      /* CLOCK_MONOTONIC */
+	struct worker_end end;	       /* of the worker: the bytes to be written */
+	struct worker *writer;	       /* owned */
 	sd_event_source *work_source, *worker_source, *writer_source, *deadline_source;
 	uint64_t began_ns;	  /* CLOCK_MONOTONIC, of the chain */
 	uint64_t end_realtime_ns; /* of the interval */
@@ -111,8 +112,9 @@ void publication_start(struct daemon *daemon, enum publication_reason reason);
 uint64_t publication_forget(struct daemon *daemon);
 /* After a reload: limits hold at once. */
 void publication_follow_options(struct daemon *daemon);
-/* For workers that look for the vmlinux; borrows from the daemon. */
-struct vmlinux_query publication_vmlinux_query(const struct daemon *daemon);
+/* Where workers look for the kernel's files, and for which; borrows from the daemon. */
+void publication_query(struct daemon *daemon, struct object_places *ret_places,
+		       struct object_query *ret_kernel);
 static inline bool publication_is_idle(const struct publication *p)
 {
 	return p->state == PUBLICATION_IDLE;

@@ -7,6 +7,24 @@
 #include "base/problem.h"
 #include "object_private.h"
 
+bool object_dirs_set(struct object_dirs *ret_dirs, const char *list)
+{
+	struct object_dirs *dirs = ret_dirs;
+	bool is_whole = strlen(list) < sizeof(dirs->text);
+	char *rest = dirs->text;
+
+	dirs->n = 0;
+	snprintf(dirs->text, sizeof(dirs->text), "%s", is_whole ? list : "");
+	for (char *dir; is_whole && (dir = strsep(&rest, ":"));) {
+		if (!dir[0])
+			continue;
+		is_whole = dir[0] == '/' && dirs->n < OBJECT_DIRS_MAX;
+		if (is_whole)
+			dirs->items[dirs->n++] = dir;
+	}
+	return is_whole;
+}
+
 void object_files_deinit(struct object_files *files)
 {
 	for (enum object_role role = 0; role < OBJECT_ROLES; role++)

@@ -20,8 +20,9 @@
 
 struct problem;
 
-#define OBJECT_PATH_SIZE 512u /* of a path that is tried, with its NUL */
-#define OBJECT_DIRS_MAX 8u    /* of each kind in struct object_places */
+#define OBJECT_PATH_SIZE 512u  /* of a path that is tried, with its NUL */
+#define OBJECT_DIRS_MAX 8u     /* of each kind in struct object_places */
+#define OBJECT_DIRS_SIZE 1024u /* of a list of them, with its NUL */
 
 enum object_role {
 	OBJECT_INDEX, /* what autofdod-profgen index writes */
@@ -38,6 +39,18 @@ enum object_role {
  */
 typedef int (*object_fetch)(void *context, const struct build_id *build_id, enum object_role role,
 			    int *ret_fd, char *ret_name, struct problem *problem);
+
+/* A list of folders, as settings have it, and what object_places wants to be told. */
+struct object_dirs {
+	char text[OBJECT_DIRS_SIZE];
+	const char *items[OBJECT_DIRS_MAX]; /* of text: not to be copied or moved */
+	size_t n;
+};
+/*
+ * Of "DIR:DIR…"; empty ones are left out. False: a DIR is not absolute, or there are more than
+ * OBJECT_DIRS_MAX, or list is longer than OBJECT_DIRS_SIZE: *ret_dirs has those before.
+ */
+bool object_dirs_set(struct object_dirs *ret_dirs, const char *list);
 
 /* Where to look. Text is borrowed; all paths are absolute and are looked up below root_fd. */
 struct object_places {

@@ -134,7 +134,8 @@ static const struct rule worker_allowed[] = {
 	CALL(fcntl64),
 	CALL(fadvise64),
 	CALL(dup),
-	/* its result, and stderr */
+	/* its result, stderr, and what it unpacks into memory */
+	CALL(memfd_create),
 	CALL(write),
 	CALL(writev),
 	CALL(pwrite64),

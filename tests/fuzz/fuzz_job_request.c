@@ -32,10 +32,10 @@ static void read_job(const void *bytes, size_t n_bytes, size_t n_fds)
 		must(problem.text[0]);
 		return;
 	}
-	must(taken.job.vmlinux.release == taken.release && !strchr(taken.release, '/'));
+	must(taken.job.places.release == taken.release && !strchr(taken.release, '/'));
 	must(strlen(taken.release) < sizeof(taken.release));
-	must(!taken.job.vmlinux.configured_path || taken.vmlinux[0] == '/');
-	must(taken.build_id.n_bytes <= sizeof(taken.build_id.bytes));
+	must(!taken.job.kernel.configured_path || taken.vmlinux[0] == '/');
+	must(taken.job.kernel.build_id.n_bytes <= BUILD_ID_BYTES_MAX);
 	must(job_request_write(&taken.job, &again, &problem) == 0);
 	must(again.n_fds == n_fds && memcmp(again.bytes, bytes, sizeof(again.bytes)) == 0);
 }

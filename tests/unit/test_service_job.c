@@ -19,8 +19,6 @@
 #define WINDOW_IP 0xffffffff00000000ull
 #define TEXT_IP (WINDOW_IP + (2ull << 30))
 
-static const struct build_id build_id = { { 0xab, 0xcd }, 20 };
-
 struct fixture {
 	char path[64]; /* of a vmlinux; the test's to write */
 	struct tally *tally;
@@ -60,7 +58,12 @@ static int setup(void **state)
 	tally_hold(f->tally);
 	f->job = (struct job){
 		.view = tally_view(f->tally, TALLY_CLOSED),
-		.vmlinux = { &build_id, "6.12.0-test", f->path },
+		.places = { .release = "6.12.0-test" },
+		.kernel = {
+			.name = "vmlinux",
+			.build_id = { { 0xab, 0xcd }, 20 },
+			.configured_path = f->path,
+		},
 		.lost_share = 0,
 		.previous_fd = -1,
 	};
@@ -160,7 +163,7 @@ static void test_job_with_useless_vmlinux_gives_the_counts_and_says_why(void **s
 	buf_append(elf_data(&w, elf_section(&w, ".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR,
 					    0x1000)),
 		   "\xc3", 1);
-	elf_build_id(&w, build_id.bytes, 20);
+	elf_build_id(&w, f->job.kernel.build_id.bytes, 20);
 	buf_append(elf_data(&w, elf_section(&w, ".debug_info", SHT_PROGBITS, 0, 0)), "x", 1);
 	bytes = elf_finish(&w, &n_bytes);
 	elf_writer_deinit(&w);

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include "profile/verdict.h"
 
-static const struct build_id build_id = { { 0xab, 0xcd, 0xef }, 20 };
+static const char *const debug_dirs[] = { "/srv/debug", "/var/cache" };
 
 static struct job some_job(void)
 {
@@ -32,7 +32,19 @@ static struct job some_job(void)
 				.source = 0x123456789abcdefull,
 			},
 		},
-		.vmlinux = { &build_id, "6.12.0-test", "/usr/src/vmlinux" },
+		.places = {
+			.root_fd = -1,
+			.release = "6.12.0-test",
+			.debug_dirs = debug_dirs,
+			.n_debug_dirs = 2,
+			.cache_dirs = debug_dirs + 1,
+			.n_cache_dirs = 1,
+		},
+		.kernel = {
+			.name = "vmlinux",
+			.build_id = { { 0xab, 0xcd, 0xef }, 20 },
+			.configured_path = "/usr/src/vmlinux",
+		},
 		.base_symbol = "_text",
 		.is_ip_only = true,
 		.previous_fd = 12,
@@ -81,9 +93,16 @@ static void assert_same(const struct job *a, const struct job *b)
 	assert_int_equal(a->view.config.n_range_slots, b->view.config.n_range_slots);
 	assert_int_equal(a->view.config.chain, b->view.config.chain);
 	assert_memory_equal(&a->view.identity, &b->view.identity, sizeof(a->view.identity));
-	assert_memory_equal(a->vmlinux.build_id, b->vmlinux.build_id, sizeof(build_id));
-	assert_same_text(a->vmlinux.release, b->vmlinux.release);
-	assert_same_text(a->vmlinux.configured_path, b->vmlinux.configured_path);
+	assert_memory_equal(&a->kernel.build_id, &b->kernel.build_id, sizeof(a->kernel.build_id));
+	assert_same_text(a->kernel.name, b->kernel.name);
+	assert_same_text(a->kernel.configured_path, b->kernel.configured_path);
+	assert_same_text(a->places.release, b->places.release);
+	assert_int_equal(a->places.n_debug_dirs, b->places.n_debug_dirs);
+	for (size_t i = 0; i < a->places.n_debug_dirs; i++)
+		assert_string_equal(a->places.debug_dirs[i], b->places.debug_dirs[i]);
+	assert_int_equal(a->places.n_cache_dirs, b->places.n_cache_dirs);
+	for (size_t i = 0; i < a->places.n_cache_dirs; i++)
+		assert_string_equal(a->places.cache_dirs[i], b->places.cache_dirs[i]);
 	assert_same_text(a->base_symbol, b->base_symbol);
 	assert_int_equal(a->is_ip_only, b->is_ip_only);
 	assert_int_equal(a->previous_fd, b->previous_fd);
@@ -99,7 +118,7 @@ static void test_job_request_read_is_what_was_written(void **state)
 	pass(&job, &taken);
 	assert_same(&job, &taken.job);
 	assert_null(taken.job.view.config.classify);
-	assert_ptr_equal(taken.job.vmlinux.release, taken.release);
+	assert_ptr_equal(taken.job.places.release, taken.release);
 }
 
 static void test_job_request_without_what_may_be_missing(void **state)
@@ -107,7 +126,8 @@ static void test_job_request_without_what_may_be_missing(void **state)
 	struct job job = some_job();
 	struct job_taken taken;
 
-	job.vmlinux.configured_path = NULL;
+	job.kernel.configured_path = NULL;
+	job.places.n_debug_dirs = job.places.n_cache_dirs = 0;
 	job.base_symbol = NULL;
 	job.is_ip_only = false;
 	job.previous_fd = -1;
@@ -127,7 +147,7 @@ static void test_job_request_text_too_long_is_an_error(void **state)
 
 	memset(path, '/', PATH_MAX);
 	path[PATH_MAX - 1] = '\0';
-	job.vmlinux.configured_path = path;
+	job.kernel.configured_path = path;
 	pass(&job, &taken);
 	assert_same(&job, &taken.job);
 	memcpy(path + PATH_MAX - 1, "/", 2);
@@ -152,9 +172,13 @@ static const struct mangled mangled[] = {
 	{ "a text without an end", "6.12.0-test", 12, 'x' },
 	{ "a text without an end", "_text", 127, 'x' },
 	{ "a text without an end", "/usr/src/vmlinux", PATH_MAX - 1, 'x' },
+	{ "are no folders", "/srv/debug:/var", 0, 'x' },
+	{ "are no folders", "/srv/debug:/var", 11, 'x' },
+	{ "are no folders", "/srv/debug:/var", 11, ':' },
+	{ "a text without an end", "/srv/debug:/var", OBJECT_DIRS_SIZE - 1, 'x' },
 	{ "a number that cannot be", "\xab\xcd\xef", 20, 1 }, /* behind the build id's end */
 	{ "a number that cannot be", "\xab\xcd\xef", 63, 1 },
-	{ "not a request", "/usr/src/vmlinux", PATH_MAX, 1 },
+	{ "not a request", "/srv/debug:/var", 2 * OBJECT_DIRS_SIZE, 1 },
 };
 
 static void test_job_request_mangled_is_refused(void **state)

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "object_open.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/problem.h"
+#include "image.h"
+#include "symbols.h"
+
+static int open_symbols(const struct object_files *files, uint64_t base_vaddr, struct names *names,
+			struct symbols **ret_symbols, struct problem *problem)
+{
+	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
+	const struct image_files of = { files->code_fd, files->debug_fd, files->alt_fd };
+	struct image *image;
+	int r;
+
+	if (files->index_fd >= 0)
+		return problem_set(problem, -ENOTSUP, "an index is not read here");
+	r = image_open_files(&of, base_vaddr, &limits, &image, problem);
+	return r == 0 ? symbols_new(image, names, ret_symbols, problem) : r;
+}
+
+/*
+ * Of two files nobody can say which one is to blame: it is the debug file that is looked for once
+ * more, as there is more that can be wrong in it. Without any other the code alone remains, and is
+ * not enough.
+ */
+static int refuse(struct object_finder *finder, const struct object_query *query, int error,
+		  const struct problem *why, struct object_files *files)
+{
+	enum object_role role = files->index_fd >= 0   ? OBJECT_INDEX
+				: files->debug_fd >= 0 ? OBJECT_DEBUG
+						       : OBJECT_CODE;
+
+	return object_finder_refuse(finder, query, role,
+				    why->text[0] ? why->text : strerror(-error), files);
+}
+
+int object_open(struct object_finder *finder, const struct object_query *query, uint64_t base_vaddr,
+		struct names *names, struct object_files *ret_files, struct symbols **ret_symbols,
+		struct problem *problem)
+{
+	struct object_files files = OBJECT_FILES_INIT;
+	int r = object_finder_find(finder, query, &files), opened = -ENOENT;
+
+	while (r == 0 && object_files_are_complete(&files)) {
+		struct problem why = { "" };
+
+		opened = open_symbols(&files, base_vaddr, names, ret_symbols, &why);
+		if (opened == 0)
+			break;
+		r = refuse(finder, query, opened, &why, &files);
+	}
+	if (r != 0 || opened == -ENOMEM) {
+		object_files_deinit(&files);
+		return -ENOMEM;
+	}
+	if (opened != 0)
+		object_files_explain(&files, query, problem);
+	*ret_files = files;
+	return opened == 0 ? 0 : OBJECT_OPEN_E_NONE;
+}
