@@ -6,7 +6,9 @@
  */
 #include "branch_counts.h"
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DIGIT_BITS 11u
@@ -146,4 +148,33 @@ void branch_counts_deinit(struct branch_counts *counts)
 	free(counts->branches);
 	free(counts->ranges);
 	*counts = (struct branch_counts){ 0 };
+}
+
+static void *grown(void *items, size_t n, size_t n_more, size_t item_bytes)
+{
+	return reallocarray(items, n + n_more + 1, item_bytes);
+}
+
+int branch_counts_add(struct branch_counts *sum, const struct branch_counts *other)
+{
+	struct branch_count *branches =
+		grown(sum->branches, sum->n_branches, other->n_branches, sizeof(*branches));
+	struct range_count *ranges =
+		grown(sum->ranges, sum->n_ranges, other->n_ranges, sizeof(*ranges));
+
+	if (branches)
+		sum->branches = branches;
+	if (ranges)
+		sum->ranges = ranges;
+	if (!branches || !ranges)
+		return -ENOMEM;
+	if (other->n_branches)
+		memcpy(branches + sum->n_branches, other->branches,
+		       other->n_branches * sizeof(*branches));
+	if (other->n_ranges)
+		memcpy(ranges + sum->n_ranges, other->ranges, other->n_ranges * sizeof(*ranges));
+	sum->n_branches += other->n_branches;
+	sum->n_ranges += other->n_ranges;
+	branch_counts_normalize(sum);
+	return 0;
 }

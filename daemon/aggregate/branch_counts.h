@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * What was counted, in link-time addresses of one object: the form that is published, merged,
- * symbolized and compared. A recording, the daemon's counters and an unsymbolized dump all end
+ * What was counted, in link-time addresses, of one object or of several that have their places
+ * beside each other (symbolize/objects.h): the form that is published, merged, symbolized and
+ * compared. A recording, the daemon's counters and an unsymbolized dump all end
  * here, and everything behind it works from here.
  */
 
@@ -11,7 +12,7 @@
 #include <stdint.h>
 #include "base/macros.h"
 
-/* Stands for any address that is not in the object (llvm-profgen's ExternalAddr). */
+/* Stands for any address that is in no object (llvm-profgen's ExternalAddr). */
 #define VADDR_EXTERNAL 1ull
 
 struct branch_count {
@@ -42,3 +43,6 @@ void branch_counts_deinit(struct branch_counts *counts);
  * producer ends with this.
  */
 void branch_counts_normalize(struct branch_counts *counts);
+
+/* Adds other's counts to those of sum, which is normalized then. 0; -ENOMEM: nothing was added. */
+must_check int branch_counts_add(struct branch_counts *sum, const struct branch_counts *other);

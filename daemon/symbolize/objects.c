@@ -28,6 +28,7 @@ static void free_object(struct object *object)
 {
 	symbols_free(object->symbols);
 	patches_deinit(&object->patches);
+	free(object->source);
 	free(object);
 }
 
@@ -87,9 +88,14 @@ static void set_extent(struct object *object, const struct image *image)
 	}
 	if (object->lo_vaddr > object->hi_vaddr)
 		object->lo_vaddr = object->hi_vaddr;
-	/* modules are beyond: a file that claims their place has no such code */
-	if (object->lo_vaddr <= OBJECTS_MODULES_VADDR && object->hi_vaddr > OBJECTS_MODULES_VADDR)
-		object->hi_vaddr = OBJECTS_MODULES_VADDR;
+}
+
+/* With a gap between: no address is the end of one object and the begin of another. */
+static uint64_t place_behind(uint64_t hi_vaddr)
+{
+	return hi_vaddr > UINT64_MAX - 2 * OBJECTS_ALIGN
+		       ? UINT64_MAX
+		       : (hi_vaddr / OBJECTS_ALIGN + 2) * OBJECTS_ALIGN;
 }
 
 static void attach(struct object *object, struct symbols *symbols)
@@ -119,6 +125,7 @@ int objects_add_kernel(struct objects *objects, struct symbols *symbols, struct 
 		return r;
 	}
 	objects->kernel = kernel;
+	objects->next_module_vaddr = place_behind(kernel->hi_vaddr);
 	*ret_kernel = kernel;
 	return 0;
 }
@@ -138,35 +145,39 @@ static bool is_module(const struct object *object, const char *name,
 	       is_of_build(object, build_id);
 }
 
-static bool is_in_the_way(const struct object *kernel, uint64_t lo, uint64_t hi)
+/* Where n bytes of text go; 0: nowhere. */
+static uint64_t place_module(struct objects *objects, uint64_t n_bytes)
 {
-	return kernel && kernel->lo_vaddr < hi && lo < kernel->hi_vaddr;
+	const struct object *kernel = objects->kernel;
+	uint64_t lo = objects->next_module_vaddr;
+
+	if (lo > UINT64_MAX - n_bytes - 2 * OBJECTS_ALIGN)
+		lo = OBJECTS_MODULES_VADDR;
+	if (kernel && kernel->lo_vaddr < lo + n_bytes && lo < kernel->hi_vaddr)
+		return 0;
+	objects->next_module_vaddr = place_behind(lo + n_bytes);
+	return lo;
 }
 
 static int new_module(struct objects *objects, const char *name, const struct build_id *build_id,
 		      uint64_t n_text_bytes, struct object **ret_module)
 {
-	uint64_t lo = objects->next_module_vaddr, hi = lo + n_text_bytes;
-	struct object *module;
-	int r;
+	struct object *module = calloc(1, sizeof(*module));
+	int r = -E2BIG;
 
-	if (n_text_bytes > OBJECTS_TEXT_BYTES_MAX || is_in_the_way(objects->kernel, lo, hi))
-		return -E2BIG;
-	module = calloc(1, sizeof(*module));
 	if (!module)
 		return -ENOMEM;
 	strcpy(module->name, name);
 	if (build_id)
 		module->build_id = *build_id;
-	module->lo_vaddr = lo;
-	module->hi_vaddr = hi;
-	r = insert(objects, module);
+	module->lo_vaddr = place_module(objects, n_text_bytes);
+	module->hi_vaddr = module->lo_vaddr + n_text_bytes;
+	if (module->lo_vaddr)
+		r = insert(objects, module);
 	if (r < 0) {
 		free(module);
 		return r;
 	}
-	objects->next_module_vaddr =
-		(hi + GAP_BYTES + OBJECTS_ALIGN - 1) / OBJECTS_ALIGN * OBJECTS_ALIGN;
 	*ret_module = module;
 	return 0;
 }
@@ -178,6 +189,8 @@ int objects_add_module(struct objects *objects, const char *name, const struct b
 
 	if (n_text_bytes == 0 || n_name == 0 || n_name == MODULE_NAME_SIZE)
 		return -EINVAL;
+	if (n_text_bytes > OBJECTS_TEXT_BYTES_MAX)
+		return -E2BIG;
 	for (size_t i = 0; i < objects->n; i++) {
 		struct object *object = objects->items[i];
 
@@ -230,6 +243,17 @@ void objects_set_symbols(struct objects *objects, struct object *object, struct 
 		return;
 	}
 	attach(object, symbols);
+}
+
+int objects_set_source(struct object *object, const char *source)
+{
+	char *copy = strdup(source);
+
+	if (!copy)
+		return -ENOMEM;
+	free(object->source);
+	object->source = copy;
+	return 0;
 }
 
 int objects_load_patches(struct objects *objects)

@@ -27,11 +27,13 @@
 
 #define OBJECTS_N_MAX 16384u /* a kernel has some thousand modules at most */
 /*
- * Where modules begin: no address of an x86-64 or AArch64 machine, so in nobody's way. Each begins
- * at a multiple of OBJECTS_ALIGN, behind which no section of a module is aligned.
+ * Modules follow the kernel's code, since sorting counts costs by how far they are apart
+ * (aggregate/branch_counts.c); without a kernel, and where there is no room up to the end of the
+ * address space, they begin at a place that is no address of an x86-64 or AArch64 machine. Each
+ * begins at a multiple of OBJECTS_ALIGN: sections of a module are aligned to less.
  */
 #define OBJECTS_MODULES_VADDR (1ull << 60)
-#define OBJECTS_ALIGN (2ull << 20)
+#define OBJECTS_ALIGN (64ull << 10)
 /* Of one module's text: what is within reach of a direct call, on either machine. */
 #define OBJECTS_TEXT_BYTES_MAX (2ull << 30)
 #define OBJECTS_KERNEL_NAME "vmlinux"
@@ -63,6 +65,7 @@ struct object {
 	struct symbols *symbols; /* owned; NULL unless OBJECT_STATE_SYMBOLIZED */
 	struct patches patches;	 /* of symbols, after objects_load_patches(); owned */
 	bool has_patches;
+	char *source;	    /* owned; file that symbols are from, for people; NULL: unknown */
 	struct problem why; /* not empty if it is wanted and has no symbols */
 };
 
@@ -110,6 +113,8 @@ size_t objects_want(struct objects *objects, const struct branch_counts *counts)
  * the other kind of discriminators than the kernel's are let go, which its state says.
  */
 void objects_set_symbols(struct objects *objects, struct object *object, struct symbols *symbols);
+/* Copies the name of the file that its symbols are from. 0, -ENOMEM. */
+must_check int objects_set_source(struct object *object, const char *source);
 /* Reads the patch sites of all symbolized objects whose sites were not. 0; -ENOMEM; -E2BIG. */
 must_check int objects_load_patches(struct objects *objects);
 /* Says why it has none. */

@@ -11,11 +11,13 @@
 #include "aggregate/counters.h"
 #include "base/problem.h"
 #include "collect/recording.h"
+#include "collect/recording_places.h"
 #include "symbolize/objects.h"
 
 struct count_options {
-	bool is_llvm;	     /* count as llvm-profgen does */
-	bool allow_mismatch; /* of build ids */
+	bool is_llvm;	      /* count as llvm-profgen does, which knows no modules */
+	bool without_modules; /* their code counts as foreign */
+	bool allow_mismatch;  /* of build ids */
 };
 
 /* Sums over all recordings. */
@@ -27,6 +29,14 @@ struct count_totals {
 	uint64_t n_truncated;
 	uint64_t n_without_build_id; /* recordings that do not say which kernel they are of */
 	uint64_t n_without_map;	     /* recordings with branches but no mapping of the kernel */
+	/*
+	 * Branches by what they arrived at, rejected ones included; the two of objects are of all
+	 * their places, and PLACE_NO_ROOM is of modules beyond every ceiling. Not of is_llvm.
+	 */
+	uint64_t n_arrived[N_PLACE_KINDS];
+	uint64_t n_modules;	   /* that recordings map, each once a recording */
+	uint64_t n_places_dropped; /* mappings and KSYMBOLs that cannot be, or beyond a ceiling */
+	char release[72]; /* uname -r of the recorded machine; empty: not said */
 	struct problem first_truncation;
 	struct problem first_without_map;
 };
