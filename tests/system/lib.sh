@@ -40,6 +40,20 @@ build_id() {
 		sed -n 's/.*Build ID: \([0-9a-f]*\)$/\1/p'
 }
 
+# text_sections MODULE: a line "NAME OFFSET BYTES" in hex for each section that is
+# part of its text at run time, in the loader's layout: executable ones in their
+# order, each aligned, without those of .init, which are freed (layout_sections()
+# in the kernel's kernel/module/main.c).
+text_sections() {
+	llvm-readelf -S --wide "$1" | sed 's/^ *\[ *[0-9]*\] *//' | perl -ane '
+		next unless @F >= 10 && $F[1] =~ /^[A-Z]/ && $F[6] =~ /A/ && $F[6] =~ /X/;
+		next if $F[0] =~ /^\.init/;
+		$align = $F[9] || 1;
+		$at = int(($at + $align - 1) / $align) * $align;
+		printf "%s %x %s\n", $F[0], $at, $F[4];
+		$at += hex $F[4];'
+}
+
 # cache_key FILE... < TEXT: 16 hex digits that change with any of it.
 cache_key() {
 	{

@@ -11,6 +11,9 @@
 
 #include "raw.h"
 
+/* Where a module's text is in its truth. A module is linked to nowhere; link-module links it here.
+ */
+#define MODULE_VADDR 0x20000000
 #define BUILD_ID_BYTES 20 /* SHA-1, what the kernel's Makefile asks ld for */
 
 struct module {
@@ -50,6 +53,7 @@ struct recording {
 void write_perf_data(const struct recording *recording, FILE *file);
 void write_perf_script(const struct recording *recording, FILE *file);
 void write_truth(const struct recording *recording, FILE *file);
+void write_module_truth(const struct recording *recording, const struct module *module, FILE *file);
 void write_truth_ip(const struct recording *recording, FILE *file);
 void write_counts(const struct recording *recording, FILE *file);
 

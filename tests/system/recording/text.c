@@ -68,28 +68,47 @@ static uint64_t merge_pairs(struct raw_pair *pairs, uint64_t n_pairs)
 	return n;
 }
 
-/*
- * What of the pairs is the kernel proper's, at link-time addresses: ranges that
- * are in it, branches into it, from anywhere else as from user space.
- */
-static void write_image_pairs(const struct recording *recording, const struct raw_pair *pairs,
-			      uint64_t n_pairs, const char *between, bool is_ranges, FILE *file)
+/* A stretch of run-time addresses, and where it is to be. */
+struct window {
+	uint64_t ip;
+	uint64_t n_bytes;
+	uint64_t vaddr;
+};
+
+static bool is_in_window(const struct window *window, uint64_t ip)
 {
-	struct raw_pair *image_pairs = malloc((n_pairs + 1) * sizeof(*pairs));
+	return ip - window->ip < window->n_bytes;
+}
+
+/*
+ * What of the pairs is the window's: ranges that are in it, branches into it,
+ * from anywhere else as from user space.
+ */
+static void write_window_pairs(const struct window *window, const struct raw_pair *pairs,
+			       uint64_t n_pairs, const char *between, bool is_ranges, FILE *file)
+{
+	struct raw_pair *in = malloc((n_pairs + 1) * sizeof(*pairs));
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; i < n_pairs; i++) {
 		struct raw_pair pair = pairs[i];
-		bool is_first_in = is_in_image(recording, pair.first);
+		bool is_first_in = is_in_window(window, pair.first);
 
-		if (!is_in_image(recording, pair.second) || (is_ranges && !is_first_in))
+		if (!is_in_window(window, pair.second) || (is_ranges && !is_first_in))
 			continue;
-		pair.second -= recording->header.slide;
-		pair.first = is_first_in ? pair.first - recording->header.slide : RAW_EXTERNAL;
-		image_pairs[n++] = pair;
+		pair.second += window->vaddr - window->ip;
+		pair.first = is_first_in ? pair.first + window->vaddr - window->ip : RAW_EXTERNAL;
+		in[n++] = pair;
 	}
-	write_pairs(image_pairs, merge_pairs(image_pairs, n), between, file);
-	free(image_pairs);
+	write_pairs(in, merge_pairs(in, n), between, file);
+	free(in);
+}
+
+static void write_window(const struct recording *recording, const struct window *window, FILE *file)
+{
+	write_window_pairs(window, recording->ranges, recording->header.n_ranges, "-", true, file);
+	write_window_pairs(window, recording->branches, recording->header.n_branches, "->", false,
+			   file);
 }
 
 /*
@@ -101,10 +120,20 @@ static void write_image_pairs(const struct recording *recording, const struct ra
  */
 void write_truth(const struct recording *recording, FILE *file)
 {
-	write_image_pairs(recording, recording->ranges, recording->header.n_ranges, "-", true,
-			  file);
-	write_image_pairs(recording, recording->branches, recording->header.n_branches, "->", false,
-			  file);
+	struct window window = {
+		.ip = recording->text_vaddr + recording->header.slide,
+		.n_bytes = recording->edata_vaddr - recording->text_vaddr,
+		.vaddr = recording->text_vaddr,
+	};
+
+	write_window(recording, &window, file);
+}
+
+void write_module_truth(const struct recording *recording, const struct module *module, FILE *file)
+{
+	struct window window = { module->ip, module->n_text_bytes, MODULE_VADDR };
+
+	write_window(recording, &window, file);
 }
 
 /* The same at run-time addresses, modules and generated code included. */

@@ -11,8 +11,10 @@
  *
  * numbers in hex, BYTES as /proc/modules has them, by ascending IP.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "recording.h"
 
@@ -180,6 +182,28 @@ static void write_file(const struct recording *recording, const char *dir, const
 		die("cannot write", path);
 }
 
+/* DIR/modules.unsym/NAME for each module. */
+static void write_modules_truth(const struct recording *recording, const char *dir)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/modules.unsym", dir);
+	if (mkdir(path, 0755) && errno != EEXIST)
+		die("cannot create", path);
+	for (size_t i = 0; i < recording->n_modules; i++) {
+		const struct module *module = &recording->modules[i];
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/modules.unsym/%s", dir, module->name);
+		file = fopen(path, "wb");
+		if (!file)
+			die("cannot create", path);
+		write_module_truth(recording, module, file);
+		if (ferror(file) || fclose(file))
+			die("cannot write", path);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct recording recording = { 0 };
@@ -193,8 +217,10 @@ int main(int argc, char **argv)
 	write_file(&recording, argv[2], "perf.data", write_perf_data);
 	write_file(&recording, argv[2], "perf.script", write_perf_script);
 	write_file(&recording, argv[2], "truth.unsym", write_truth);
-	if (recording.n_modules)
+	if (recording.n_modules) {
+		write_modules_truth(&recording, argv[2]);
 		write_file(&recording, argv[2], "truth.ip", write_truth_ip);
+	}
 	write_file(&recording, argv[2], "counts.json", write_counts);
 	return 0;
 }
