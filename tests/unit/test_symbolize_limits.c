@@ -67,6 +67,7 @@ static int load_all_frames(struct fixture *f)
 static void end(struct fixture *f)
 {
 	assert_true(now() - f->start < SECONDS_MAX);
+	symbols_free(steal_ptr(f->x.symbols)); /* no object has them */
 	example_deinit(&f->x);
 }
 
