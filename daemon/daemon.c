@@ -378,6 +378,8 @@ int daemon_new(const struct daemon_options *options, struct log *log, struct hos
 	if (r == 0)
 		r = publication_init(d, problem);
 	if (r == 0)
+		r = live_init(d, problem);
+	if (r == 0)
 		r = metrics_file_init(d);
 	if (r < 0)
 		return r;
@@ -393,6 +395,7 @@ void daemon_free(struct daemon *d)
 	metrics_file_deinit(d);
 	commands_deinit(d);
 	retention_deinit(d);
+	live_deinit(d);
 	publication_deinit(d);
 	sampler_free(d->sampler);
 	if (d->has_pace)

@@ -18,6 +18,7 @@
 #include "collect/sampler.h"
 #include "commands.h"
 #include "intake.h"
+#include "live.h"
 #include "metrics_file.h"
 #include "pace.h"
 #include "publication.h"
@@ -73,6 +74,7 @@ struct daemon {
 	bool has_pace;
 	struct pace pace;
 	struct publication publication;
+	struct live live;
 	struct commands commands;
 	struct retention retention;
 	struct metrics_file metrics_file;

@@ -48,6 +48,12 @@ struct host_calls {
 	 * be opened any more. NULL: that cannot happen.
 	 */
 	bool (*has_failed)(void *context, struct problem *ret_problem);
+	/*
+	 * The connection to a process that serves live text and was forked while there were rights,
+	 * the caller's to close; -1: there is none, or it was taken. NULL: the kernel that is
+	 * sampled is not the one that runs.
+	 */
+	int (*take_text)(void *context);
 	void (*free)(void *context);
 };
 

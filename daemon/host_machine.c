@@ -25,6 +25,7 @@
 #include "options.h"
 #include "process/opener.h"
 #include "process/sandbox.h"
+#include "process/text_process.h"
 #include "service.h"
 #include "this_machine.h"
 
@@ -39,6 +40,8 @@ struct host_machine {
 	struct opener *opener;
 	struct sampler_source opener_source;
 	int stat_fd, online_fd;
+	struct text_process *text_process; /* NULL: none was forked */
+	int text_fd;			   /* of it, until it is taken; -1: none */
 	struct event
 		events[OPENER_EVENTS_MAX]; /* as chosen; n_events of them, in the opener's order */
 	const struct pmu *pmus[OPENER_EVENTS_MAX]; /* NULL: of none */
@@ -93,10 +96,21 @@ static int open_kallsyms(void *context, int *ret_fd, struct problem *problem)
 	return opener_open_kallsyms(m->opener, ret_fd, problem);
 }
 
+static int take_text(void *context)
+{
+	struct host_machine *m = context;
+	int fd = m->text_fd;
+
+	m->text_fd = -1;
+	return fd;
+}
+
 static void free_machine(void *context)
 {
 	struct host_machine *m = context;
 
+	close_cleanup(&m->text_fd);
+	text_process_free(m->text_process);
 	opener_free(m->opener);
 	machine_deinit(&m->machine);
 	close_cleanup(&m->stat_fd);
@@ -109,6 +123,7 @@ static const struct host_calls machine_calls = {
 	.read_stat = read_stat,
 	.helper_cpu_ns = helper_cpu_ns,
 	.open_kallsyms = open_kallsyms,
+	.take_text = take_text,
 	.has_failed = has_failed,
 	.free = free_machine,
 };
@@ -284,6 +299,28 @@ static int start_opener(struct host_machine *m, const struct sandbox_user *user,
 	return r;
 }
 
+/*
+ * Where we are root, nobody else starts it; where we are not, the kernel's memory cannot be opened
+ * and there may be a unit for it. That is no failure: live.c says what comes of it.
+ */
+static int start_text(struct host_machine *m, const struct sandbox_user *user,
+		      struct problem *problem)
+{
+	struct text_process_config config = {
+		.user = user,
+		.page_bytes = m->host->facts.page_bytes,
+	};
+	struct problem refused = { "" };
+	int r;
+
+	if (geteuid() != 0 || m->options->live_text == OPTIONS_LIVE_TEXT_NO)
+		return 0;
+	r = text_process_start(&config, &m->text_process, &m->text_fd, &refused);
+	if (r < 0)
+		*problem = refused;
+	return r < 0 ? r : 0;
+}
+
 static int drop_rights(struct host_machine *m, const struct sandbox_user *user,
 		       struct problem *problem)
 {
@@ -322,6 +359,8 @@ static int give_up_rights(struct host_machine *m, struct problem *problem)
 	r = prepare_directory(m->options->directory, becomes, problem);
 	if (r == 0 && m->n_events > 0)
 		r = start_opener(m, becomes, problem);
+	if (r == 0 && m->n_events > 0)
+		r = start_text(m, becomes, problem);
 	if (r == 0)
 		r = drop_rights(m, becomes, problem);
 	return r;
@@ -556,7 +595,7 @@ int host_machine_new(const struct daemon_options *options, struct log *log, stru
 		return problem_set(problem, SERVICE_FAILED, "out of memory");
 	}
 	*m = (struct host_machine){ .host = host, .options = options, .log = log };
-	m->stat_fd = m->online_fd = -1;
+	m->stat_fd = m->online_fd = m->text_fd = -1;
 	host->calls = &machine_calls;
 	host->context = m;
 	host->source_name = "machine";

@@ -119,6 +119,10 @@ enum log_level {
 	X(COUNTERS_DISCARDED, "counters-discarded", WARNING, 5, "note",                            \
 	  "b5ccb6c0f7c940819205b0c4fb12f839")                                                      \
 	X(COUNTERS_FULL, "counters-full", WARNING, 5, "", "282d1683376a40e6a719d974488a745b")      \
+	X(LIVE_TEXT_READ, "live-text-read", INFO, 5, "pages modules took",                         \
+	  "8e8fd6c5b2eb410e87a14899e89b8708")                                                      \
+	X(LIVE_TEXT_MISSING, "live-text-missing", NOTICE, 5, "reason",                             \
+	  "54e23e98716f41ad9b15f0e2ffa7439d")                                                      \
 	/* profiles */                                                                             \
 	X(PUBLISHED, "published", NOTICE, 60, "file because verdict reason samples took",          \
 	  "b0556bd3da1344c8bf8e44f4a254badd")                                                      \

@@ -54,6 +54,11 @@ struct options_cpus_of {
 	struct cpus list; /* OPTIONS_CPUS_LIST: not empty; may name CPUs that are not there */
 };
 
+enum options_live_text {
+	OPTIONS_LIVE_TEXT_AUTO, /* where it can be read */
+	OPTIONS_LIVE_TEXT_NO,
+};
+
 /* In the order of enum log_level, log.h, from LOG_LEVEL_ERROR. */
 enum options_log_level {
 	OPTIONS_LOG_ERROR,
@@ -96,6 +101,8 @@ struct daemon_options {
 	/* [Worker] */
 	uint64_t worker_memory_bytes, worker_deadline_ns;
 	char worker_socket[OPTIONS_SOCKET_SIZE]; /* empty: fork */
+	enum options_live_text live_text;
+	char live_text_socket[OPTIONS_SOCKET_SIZE]; /* empty: none */
 	/* [Control] */
 	char control_socket[PATH_MAX];	       /* empty: none */
 	char control_group[OPTIONS_USER_SIZE]; /* whose members may change things; empty: none */

@@ -180,6 +180,7 @@ static void show_names(const void *field, struct buf *text)
 /* the table */
 
 static const char *const modes[] = { "auto", "branch", "ip", NULL };
+static const char *const live_texts[] = { "auto", "no", NULL };
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 #define FIELD(name) .offset = offsetof(struct daemon_options, name)
@@ -302,6 +303,15 @@ static const struct conf_setting settings[] = {
 	  .value_name = "FILE",
 	  .help = "of autofdod-symbolize.socket, which starts it; a\n"
 		  "fork does it where there is none, and if empty" },
+	{ "Profile", "LiveText", "live-text", CONF_CHOICE, FIELD(live_text), .choices = live_texts,
+	  .default_text = "auto", .value_name = "WHEN",
+	  .help = "auto: a profile is made with the kernel's code as\n"
+		  "it stands in memory, where that can be read.\n"
+		  "no: with that of its file" },
+	{ "Profile", "LiveTextSocket", "live-text-socket", CONF_TEXT, TEXT_FIELD(live_text_socket),
+	  .is_optional = true, .is_path = true, .default_text = "/run/autofdod/text",
+	  .value_name = "FILE",
+	  .help = "of autofdod-text.socket, which starts who reads it" },
 
 	{ "Store", "Directory", "directory", CONF_TEXT, TEXT_FIELD(directory), .is_path = true,
 	  .is_fixed = true, .default_text = "/var/lib/autofdod", .value_name = "DIR",

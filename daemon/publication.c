@@ -83,6 +83,7 @@ static void release(struct daemon *d)
 	if (d->publication.is_held)
 		tally_release(d->tally);
 	d->publication.is_held = false;
+	live_release(d);
 }
 
 static void end_children(struct publication *p)
@@ -533,7 +534,8 @@ static int on_work(sd_event_source *source, void *userdata)
 		merge(d);
 		break;
 	case PUBLICATION_WORKING:
-		work(d);
+		if (live_gather(d))
+			work(d);
 		break;
 	case PUBLICATION_WRITING:
 		write_files(d);
@@ -604,6 +606,8 @@ void publication_start(struct daemon *d, enum publication_reason reason)
 	if (p->state != PUBLICATION_IDLE) {
 		if (reason != PUBLICATION_FULL)
 			want_again(p, reason);
+		if (d->is_stopping)
+			live_hurry(d);
 		/* with its priority it could take until its deadline on a busy machine */
 		if (d->is_stopping && p->state == PUBLICATION_WORKING && p->worker &&
 		    (!p->is_urgent || p->symbolizer.is_unit))

@@ -158,6 +158,21 @@ static struct json_object *counters_json(struct daemon *d, bool *ok)
 	return object;
 }
 
+static struct json_object *live_json(const struct live *live, bool *ok)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_text(object, "state", live_state_name(live->state), ok);
+	json_add_text(object, "problem", live->problem.text[0] ? live->problem.text : NULL, ok);
+	json_add_u64(object, "pages", live->n_pages, ok);
+	json_add_u64(object, "refused", live->n_refused, ok);
+	json_add_u64(object, "left_out", live->n_left, ok);
+	json_add_u64(object, "modules", live->n_modules, ok);
+	json_add_u64(object, "took_ns", live->wall_ns, ok);
+	json_add_u64(object, "cpu_ns", live->cpu_ns, ok);
+	return object;
+}
+
 static struct json_object *publication_json(const struct daemon *d, bool *ok)
 {
 	const struct publication *p = &d->publication;
@@ -169,6 +184,7 @@ static struct json_object *publication_json(const struct daemon *d, bool *ok)
 	json_add_u64(object, "failed", p->n_failed, ok);
 	json_add_u64(object, "skipped", p->n_skipped, ok);
 	json_add_u64(object, "worker_cpu_ns", p->worker_cpu_ns, ok);
+	json_add(object, "live_text", live_json(&d->live, ok), ok);
 	if (!last->realtime_ns)
 		return object;
 	json_add_bool(object, "last_is_ok", last->is_ok, ok);
