@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/problem.h"
+#include "health_check.h"
 
 /* One field is never above another: both at these offsets, of 8 bytes. */
 struct part {
@@ -22,24 +23,8 @@ struct part {
 	{ #part, offsetof(struct profile_facts, part), offsetof(struct profile_facts, whole) }
 
 static const struct part parts[] = {
-	PART(ranges.n_external, ranges.n_pairs),
-	PART(ranges.n_not_on_boundary, ranges.n_pairs),
-	PART(ranges.n_no_function, ranges.n_pairs),
-	PART(ranges.n_cross_function, ranges.n_pairs),
-	PART(ranges.n_bogus, ranges.n_pairs),
-	PART(ranges.n_bogus_no_function, ranges.n_bogus),
-	PART(ranges.n_used, ranges.n_pairs),
-	PART(ranges.n_too_long, ranges.n_pairs),
-	PART(ranges.n_dropped_cross, ranges.n_cross_function),
-	PART(ranges.n_interrupted, ranges.n_pairs),
-	PART(ranges.n_patched_end, ranges.n_pairs),
-	PART(ranges.n_patched_barrier, ranges.n_pairs),
-	PART(ranges.n_live, ranges.n_pairs),
-	PART(ranges.n_live_barrier, ranges.n_pairs),
-	PART(ranges.n_live_bogus, ranges.n_bogus),
-	PART(branches.n_no_target, branches.n_branches),
-	PART(branches.n_external_source, branches.n_branches),
-	PART(branches.n_patched, branches.n_branches),
+	PART(n_objects_symbolized, n_objects),
+	PART(n_named, n_arrived),
 	PART(accumulate.n_no_frames, accumulate.n_locations),
 	PART(accumulate.n_line_zero, accumulate.n_locations),
 	PART(accumulate.n_too_deep, accumulate.n_locations),
@@ -48,7 +33,7 @@ static const struct part parts[] = {
 /* Every byte belongs to a field, so that none of the sender's memory travels along. */
 _Static_assert(sizeof(struct profile_facts) ==
 		       6 * sizeof(uint32_t) + BUILD_ID_BYTES_MAX + 2 * sizeof(double) +
-			       11 * sizeof(uint64_t) + sizeof(struct range_health) +
+			       15 * sizeof(uint64_t) + sizeof(struct range_health) +
 			       sizeof(struct branch_health) + sizeof(struct accumulate_stats) +
 			       VERDICT_REASON_SIZE,
 	       "padding");
@@ -77,6 +62,19 @@ static const char *why_bad_numbers(const struct profile_facts *f)
 		if (number_at(f, parts[i].part_off) > number_at(f, parts[i].whole_off))
 			return parts[i].name;
 	return NULL;
+}
+
+static const char *why_bad_health(const struct profile_facts *f)
+{
+	const char *why = range_health_check(&f->ranges);
+
+	if (!why)
+		why = branch_health_check(&f->branches);
+	if (!why && f->n_objects > OBJECTS_N_MAX)
+		why = "n_objects";
+	if (!why && f->n_arrived > f->branches.n_branches && f->n_arrived > f->ranges.n_pairs)
+		why = "n_arrived";
+	return why;
 }
 
 static bool is_tail_zero(const void *data, size_t n_used, size_t n_bytes)
@@ -132,6 +130,8 @@ int profile_facts_read(const void *data, size_t n_bytes, struct profile_facts *r
 		return problem_set(problem, -EBADMSG, "profile facts: version %u, expected %u",
 				   facts.version, PROFILE_FACTS_VERSION);
 	why = why_bad_numbers(&facts);
+	if (!why)
+		why = why_bad_health(&facts);
 	if (!why)
 		why = why_bad_texts(&facts);
 	if (!why)

@@ -42,11 +42,18 @@ struct profile_facts {
 	uint64_t max_head;
 	uint64_t n_branches; /* distinct, used */
 	uint64_t n_ranges;   /* distinct, used */
+	uint64_t n_objects;  /* that something was counted in: as many object_facts.h lists */
+	uint64_t n_objects_symbolized;
+	/*
+	 * Of the kernel and its modules: branches (of is_ip_only addresses) that arrived there, and
+	 * of these those in a function that is known by name. Both 0 of compatible mode.
+	 */
+	uint64_t n_arrived, n_named;
 	struct range_health ranges;
 	struct branch_health branches;
 	struct accumulate_stats accumulate;
 	uint64_t text_rule;		  /* enum text_rule, of the ranges */
-	uint64_t n_units_damaged;	  /* of the image's debug information */
+	uint64_t n_units_damaged;	  /* of the kernel's debug information */
 	char reason[VERDICT_REASON_SIZE]; /* of the verdict, NUL-terminated, zeros behind */
 };
 

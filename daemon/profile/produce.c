@@ -7,6 +7,7 @@
 #include "bolt.h"
 #include "extbinary.h"
 #include "facts.h"
+#include "object_facts.h"
 #include "symbolize/live_text.h"
 #include "textual.h"
 #include "tree.h"
@@ -68,6 +69,25 @@ int produce_select(const struct produce_input *input, struct produced *produced)
 	return 0;
 }
 
+struct object_figures produced_sum(const struct produce_input *input,
+				   const struct produced *produced)
+{
+	struct object_figures sum = { 0 };
+
+	/* the last ones are of what is in no object */
+	for (size_t i = 0; produced->figures_of && i < input->objects->n; i++)
+		object_figures_add(&sum, &produced->figures_of[i]);
+	return sum;
+}
+
+/* Compatible mode does not ask. */
+static double symbolized_share(const struct produce_input *input, const struct produced *produced)
+{
+	struct object_figures sum = produced_sum(input, produced);
+
+	return input->is_llvm ? SHARE_UNKNOWN : object_figures_share(&sum, input->is_ip_only);
+}
+
 /* With what is known of the counts, which the profile itself cannot tell. */
 static struct verdict_result judge(const struct produce_input *input,
 				   const struct produced *produced)
@@ -80,6 +100,7 @@ static struct verdict_result judge(const struct produce_input *input,
 	verdict.n_samples = input->n_samples;
 	verdict.invalid_share = ranges_invalid_share(&produced->ranges);
 	verdict.is_ip_only = input->is_ip_only;
+	verdict.symbolized_share = symbolized_share(input, produced);
 	return verdict_judge(&verdict, &input->limits);
 }
 
@@ -168,6 +189,24 @@ static void fill_profile_facts(const struct produced *produced, struct profile_f
 	memcpy(facts->reason, figures->verdict.reason, n);
 }
 
+static void fill_object_facts(const struct produce_input *input, const struct produced *produced,
+			      struct profile_facts *facts)
+{
+	const struct object_figures sum = produced_sum(input, produced);
+
+	for (size_t i = 0; i < input->objects->n; i++) {
+		const struct object *object = input->objects->items[i];
+		bool is_listed = object_is_listed(object, produced->figures_of);
+
+		facts->n_objects += is_listed;
+		facts->n_objects_symbolized += is_listed && object->symbols;
+	}
+	if (input->is_llvm)
+		return;
+	facts->n_arrived = input->is_ip_only ? sum.ranges.n_pairs : sum.branches.n_branches;
+	facts->n_named = sum.n_named;
+}
+
 void produce_facts(const struct produce_input *input, const struct produced *produced,
 		   struct profile_facts *ret_facts)
 {
@@ -183,6 +222,8 @@ void produce_facts(const struct produce_input *input, const struct produced *pro
 		facts.n_units_damaged =
 			input->objects->kernel->symbols->dwarf.stats.n_units_damaged;
 	}
+	if (input->objects)
+		fill_object_facts(input, produced, &facts);
 	facts.n_branches = input->counts->n_branches;
 	facts.n_ranges = input->counts->n_ranges;
 	facts.text_rule = produced->text_rule;

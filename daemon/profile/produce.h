@@ -84,6 +84,10 @@ must_check int produce_profile(const struct produce_input *input, struct produce
 must_check int produce_encode(const struct produce_input *input, const struct produced *produced,
 			      enum produce_format format, struct buf *buf);
 
+/* Figures of all objects together, by what was selected; zeros if nothing was. */
+struct object_figures produced_sum(const struct produce_input *input,
+				   const struct produced *produced);
+
 /* All that can be said of the result in a struct of fixed size (facts.h). */
 void produce_facts(const struct produce_input *input, const struct produced *produced,
 		   struct profile_facts *ret_facts);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static struct verdict_result result(enum verdict verdict, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -87,16 +88,28 @@ static bool is_stale(const struct verdict_input *input, const struct verdict_lim
 	return true;
 }
 
+static void say_symbolized(const struct verdict_input *input, struct verdict_result *r)
+{
+	size_t n = strlen(r->reason);
+
+	if (input->symbolized_share != SHARE_UNKNOWN &&
+	    input->symbolized_share < VERDICT_SYMBOLIZED_ENOUGH)
+		snprintf(r->reason + n, sizeof(r->reason) - n, "; %.3g%% of the %s no symbols",
+			 100 * (1 - input->symbolized_share),
+			 input->is_ip_only ? "addresses have" : "branches arrived where there are");
+}
+
 struct verdict_result verdict_judge(const struct verdict_input *input,
 				    const struct verdict_limits *limits)
 {
 	struct verdict_result r;
 
-	if (is_unfit(input, limits, &r) || is_thin(input, limits, &r) ||
-	    is_stale(input, limits, &r))
-		return r;
-	return result(VERDICT_FIT, "density %.1f, %" PRIu64 " is enough", input->density,
-		      limits->min_density);
+	if (!is_unfit(input, limits, &r) && !is_thin(input, limits, &r) &&
+	    !is_stale(input, limits, &r))
+		r = result(VERDICT_FIT, "density %.1f, %" PRIu64 " is enough", input->density,
+			   limits->min_density);
+	say_symbolized(input, &r);
+	return r;
 }
 
 const char *verdict_name(enum verdict verdict)

@@ -15,6 +15,8 @@
  *		ago; or it has less than min_overlap in common with the profile before it, so that
  *		one of the two does not show what this machine does
  *	fit	otherwise
+ * Where a share of what was counted has no symbols, as of a module whose file is not found, the
+ * reason says so behind the rest: what there is of the profile is as good as without.
  * Shares are of 1. What is not known (an old file, a dump) is not judged, nor what has no limit.
  */
 
@@ -33,21 +35,23 @@ enum verdict {
 #define AGE_UNKNOWN UINT64_MAX
 
 struct verdict_input {
-	uint64_t n_records;   /* of the profile that have samples */
-	double density;	      /* density.h */
-	double lost_share;    /* of the samples taken, or SHARE_UNKNOWN */
-	double invalid_share; /* ranges_invalid_share(), or SHARE_UNKNOWN */
-	bool is_ip_only;      /* Mode=ip: no branch stacks */
-	uint64_t n_samples;   /* that it was made of, or SAMPLES_UNKNOWN */
-	double overlap;	      /* with the profile before it, overlap.h, or SHARE_UNKNOWN */
+	uint64_t n_records;	 /* of the profile that have samples */
+	double density;		 /* density.h */
+	double lost_share;	 /* of the samples taken, or SHARE_UNKNOWN */
+	double invalid_share;	 /* ranges_invalid_share(), or SHARE_UNKNOWN */
+	bool is_ip_only;	 /* Mode=ip: no branch stacks */
+	double symbolized_share; /* of what was counted in kernel and modules, or SHARE_UNKNOWN */
+	uint64_t n_samples;	 /* that it was made of, or SAMPLES_UNKNOWN */
+	double overlap;		 /* with the profile before it, overlap.h, or SHARE_UNKNOWN */
 	/* when it is judged; or AGE_UNKNOWN */
 	uint64_t kernel_age_ns; /* since that was built */
 	uint64_t age_ns;	/* since its counting ended */
 };
 
 #define VERDICT_INPUT_UNKNOWN                                                                      \
-	.lost_share = SHARE_UNKNOWN, .invalid_share = SHARE_UNKNOWN, .n_samples = SAMPLES_UNKNOWN, \
-	.overlap = SHARE_UNKNOWN, .kernel_age_ns = AGE_UNKNOWN, .age_ns = AGE_UNKNOWN
+	.lost_share = SHARE_UNKNOWN, .symbolized_share = SHARE_UNKNOWN,                            \
+	.invalid_share = SHARE_UNKNOWN, .n_samples = SAMPLES_UNKNOWN, .overlap = SHARE_UNKNOWN,    \
+	.kernel_age_ns = AGE_UNKNOWN, .age_ns = AGE_UNKNOWN
 
 /* 0 is no limit, for the shares of max_ it is 1. */
 struct verdict_limits {
@@ -63,6 +67,9 @@ struct verdict_limits {
  * how old a kernel may be, only its owner knows.
  */
 #define VERDICT_LIMITS_DEFAULT { .min_density = 50, .max_lost = 0.5, .max_invalid = 0.25 }
+
+/* From here on the share that has no symbols is not worth a word. */
+#define VERDICT_SYMBOLIZED_ENOUGH 0.995
 
 #define VERDICT_REASON_SIZE 160
 

@@ -8,12 +8,17 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/buf.h"
 #include "count.h"
+#include "kernel/object_files.h"
+#include "modules.h"
 #include "open_kernel.h"
 #include "output.h"
+#include "recorded_text.h"
+#include "symbolize/live_text.h"
 #include "profile/produce.h"
 #include "profile/unsymbolized.h"
 #include "stats.h"
@@ -21,6 +26,7 @@
 /* Ceilings on what an input can make us allocate. */
 #define OUTPUT_BYTES_MAX ((size_t)8 << 30)
 #define DUMP_BYTES_MAX ((size_t)8 << 30)
+#define TEXT_BYTES_MAX ((size_t)1 << 30)
 
 enum stats_form {
 	STATS_NONE,
@@ -31,6 +37,7 @@ enum stats_form {
 struct arguments {
 	const char *vmlinux, *index; /* one of them */
 	const char *unsymbolized;
+	const char **texts;	/* of each of perf_data; NULL: what is beside it */
 	const char **perf_data; /* n_perf_data, from argv */
 	size_t n_perf_data;
 	const char *output;
@@ -38,6 +45,11 @@ struct arguments {
 	enum stats_form stats;
 	bool is_llvm, has_md5_names, allow_mismatch;
 	bool has_offsets; /* of the dump */
+	bool has_texts;	  /* one was given */
+	bool without_text;
+	bool without_modules;
+	char *debug_dirs[OBJECT_DIRS_MAX]; /* owned; absolute */
+	size_t n_debug_dirs;
 };
 
 /* One conversion. */
@@ -47,7 +59,8 @@ struct conversion {
 	struct index *index;	 /* a reference; NULL: the kernel is from a vmlinux */
 	struct symbols *symbols; /* of the kernel */
 	struct branch_counts counts;
-	struct produce_input input; /* of the two above */
+	struct live_text *live;	    /* of all recordings; NULL: none has any */
+	struct produce_input input; /* of the above */
 	struct produced produced;
 	struct convert_stats stats;
 	struct problem problem;
@@ -67,6 +80,11 @@ static const char usage[] =
 	"      --perf-data=FILE      recording of perf record -b, - for standard input;\n"
 	"                            may be given several times: counts add up\n"
 	"      --unsymbolized=FILE   counters with absolute link-time addresses\n"
+	"      --text=FILE           text of the recording's kernel as it ran: kcore of\n"
+	"                            perf record --kcore or of record-text, or its\n"
+	"                            directory; the default is kcore_dir/kcore beside\n"
+	"                            the recording\n"
+	"      --no-text             do without it\n"
 	"      --offsets             the dump counts addresses from the kernel's first\n"
 	"                            byte, as autofdod's do when it finds no vmlinux\n"
 	"  -o, --output=FILE         where to write, - for standard output\n"
@@ -74,6 +92,11 @@ static const char usage[] =
 	"                            or bolt\n"
 	"      --md5                 write hashes of names (extbinary only)\n"
 	"      --compat=llvm-profgen write exactly what llvm-profgen 19 would\n"
+	"      --modules=no          leave modules out; yes is the default, but not of\n"
+	"                            --compat\n"
+	"      --debug-dir=DIR       look there, too, for modules and their debug\n"
+	"                            information, by build id; may be given several\n"
+	"                            times\n"
 	"      --allow-mismatch      accept a recording of another build id\n"
 	"      --stats[=json]        say on standard error what became of every sample\n"
 	"  -h, --help                this text\n"
@@ -87,10 +110,14 @@ enum option_code {
 	OPTION_INDEX,
 	OPTION_PERF_DATA,
 	OPTION_UNSYMBOLIZED,
+	OPTION_TEXT,
+	OPTION_NO_TEXT,
 	OPTION_OFFSETS,
 	OPTION_FORMAT,
 	OPTION_MD5,
 	OPTION_COMPAT,
+	OPTION_MODULES,
+	OPTION_DEBUG_DIR,
 	OPTION_ALLOW_MISMATCH,
 	OPTION_STATS,
 };
@@ -100,11 +127,15 @@ static const struct option options[] = {
 	{ "index", required_argument, NULL, OPTION_INDEX },
 	{ "perf-data", required_argument, NULL, OPTION_PERF_DATA },
 	{ "unsymbolized", required_argument, NULL, OPTION_UNSYMBOLIZED },
+	{ "text", required_argument, NULL, OPTION_TEXT },
+	{ "no-text", no_argument, NULL, OPTION_NO_TEXT },
 	{ "offsets", no_argument, NULL, OPTION_OFFSETS },
 	{ "output", required_argument, NULL, 'o' },
 	{ "format", required_argument, NULL, OPTION_FORMAT },
 	{ "md5", no_argument, NULL, OPTION_MD5 },
 	{ "compat", required_argument, NULL, OPTION_COMPAT },
+	{ "modules", required_argument, NULL, OPTION_MODULES },
+	{ "debug-dir", required_argument, NULL, OPTION_DEBUG_DIR },
 	{ "allow-mismatch", no_argument, NULL, OPTION_ALLOW_MISMATCH },
 	{ "stats", optional_argument, NULL, OPTION_STATS },
 	{ "help", no_argument, NULL, 'h' },
@@ -139,6 +170,42 @@ static bool parse_format(const char *text, enum produce_format *ret_format)
 /* 0, or the exit status with which to end; EXIT_OK + 1000 stands for "help was shown". */
 #define SHOWN_HELP 1000
 
+static int parse_modules(struct arguments *a)
+{
+	a->without_modules = strcmp(optarg, "no") == 0;
+	if (!a->without_modules && strcmp(optarg, "yes") != 0)
+		return usage_error("unknown --modules (yes, no):", optarg);
+	return 0;
+}
+
+/* What is looked up by build id is looked up by absolute paths. */
+static int add_debug_dir(struct arguments *a)
+{
+	char *path;
+
+	if (a->n_debug_dirs == OBJECT_DIRS_MAX)
+		return usage_error("too many of --debug-dir:", optarg);
+	path = realpath(optarg, NULL);
+	if (!path) {
+		fprintf(stderr, "autofdod-profgen: %s: %s\n", optarg, strerror(errno));
+		return EXIT_ERROR;
+	}
+	a->debug_dirs[a->n_debug_dirs++] = path;
+	return 0;
+}
+
+/* Of the recording before it, or of the first one. */
+static int add_text(struct arguments *a)
+{
+	size_t i = a->n_perf_data ? a->n_perf_data - 1 : 0;
+
+	if (a->texts[i])
+		return usage_error("a second --text of one recording:", optarg);
+	a->texts[i] = optarg;
+	a->has_texts = true;
+	return 0;
+}
+
 static int parse_option(int code, struct arguments *a)
 {
 	switch (code) {
@@ -153,6 +220,11 @@ static int parse_option(int code, struct arguments *a)
 		return 0;
 	case OPTION_UNSYMBOLIZED:
 		a->unsymbolized = optarg;
+		return 0;
+	case OPTION_TEXT:
+		return add_text(a);
+	case OPTION_NO_TEXT:
+		a->without_text = true;
 		return 0;
 	case OPTION_OFFSETS:
 		a->has_offsets = true;
@@ -173,6 +245,10 @@ static int parse_option(int code, struct arguments *a)
 			return usage_error("unknown --compat (llvm-profgen):", optarg);
 		a->is_llvm = true;
 		return 0;
+	case OPTION_MODULES:
+		return parse_modules(a);
+	case OPTION_DEBUG_DIR:
+		return add_debug_dir(a);
 	case OPTION_ALLOW_MISMATCH:
 		a->allow_mismatch = true;
 		return 0;
@@ -208,6 +284,12 @@ static int parse(int argc, char **argv, struct arguments *a)
 		return usage_error("give either --perf-data or --unsymbolized", NULL);
 	if (a->has_offsets && !a->unsymbolized)
 		return usage_error("--offsets goes with --unsymbolized", NULL);
+	if (a->has_texts && a->unsymbolized)
+		return usage_error("--text goes with --perf-data", NULL);
+	if (a->has_texts && a->is_llvm)
+		return usage_error("--text does not go with --compat=llvm-profgen", NULL);
+	if (a->has_texts && a->without_text)
+		return usage_error("give either --text or --no-text", NULL);
 	if (a->has_md5_names && a->format != PRODUCE_EXTBINARY)
 		return usage_error("--md5 goes with --format=extbinary only", NULL);
 	return 0;
@@ -231,37 +313,86 @@ static int load_symbols(struct conversion *c)
 	return r == 0 ? objects_add_kernel(&c->objects, c->symbols, &kernel) : r;
 }
 
-static int add_recording(struct conversion *c, struct count *count, const char *path)
+/* Text that was asked for must be there; what lies beside a recording may be no good. */
+static int open_text(struct conversion *c, const char *wanted, const char *beside,
+		     struct recorded_text *text)
 {
-	cleanup(close_cleanup) int fd = -1;
-	bool is_stdin = strcmp(path, "-") == 0;
+	struct problem problem = { "" };
+	int r = 0;
 
-	if (!is_stdin) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (c->arguments->is_llvm || c->arguments->without_text)
+		return 0;
+	if (wanted)
+		r = recorded_text_open(wanted, text, &c->problem);
+	else if (beside[0] && recorded_text_open(beside, text, &problem) < 0)
+		fprintf(stderr, "autofdod-profgen: warning: %s: going on without live text\n",
+			problem.text[0] ? problem.text : beside);
+	if (r == 0 && text->kcore && !c->live)
+		r = live_text_new(&c->live, TEXT_BYTES_MAX);
+	return r;
+}
+
+static int add_recording(struct conversion *c, struct count *count, size_t i)
+{
+	cleanup(recorded_text_deinit) struct recorded_text text = RECORDED_TEXT_INIT;
+	cleanup(close_cleanup) int fd = -1;
+	const char *path = c->arguments->perf_data[i];
+	bool is_stdin = strcmp(path, "-") == 0;
+	struct recording_paths paths;
+	int r = recording_paths_find(path, &paths, &c->problem);
+
+	if (r == 0 && !is_stdin) {
+		fd = open(paths.data, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
-			return problem_set(&c->problem, -errno, "%s: %s", path, strerror(errno));
+			return problem_set(&c->problem, -errno, "%s: %s", paths.data,
+					   strerror(errno));
 	}
-	return count_add(count, is_stdin ? STDIN_FILENO : fd, path, &c->problem);
+	if (r == 0)
+		r = open_text(c, c->arguments->texts[i], paths.kcore, &text);
+	if (r < 0)
+		return r;
+	count_set_text(count, text.kcore, c->live);
+	r = count_add(count, is_stdin ? STDIN_FILENO : fd, path, &c->problem);
+	count_set_text(count, NULL, NULL);
+	return r;
+}
+
+/* Then what was counted is sorted out by what is known of its objects. */
+static int open_and_select(struct conversion *c)
+{
+	const struct arguments *a = c->arguments;
+	char index_path[PATH_MAX];
+	const struct module_places places = {
+		.debug_dirs = (const char *const *)a->debug_dirs,
+		.n_debug_dirs = a->n_debug_dirs,
+		.index_path = a->index ? realpath(a->index, index_path) : NULL,
+		.release = c->stats.totals.release[0] ? c->stats.totals.release : NULL,
+	};
+	int r = a->is_llvm ? 0 : modules_open(&c->objects, &c->counts, &places);
+
+	return r == 0 ? produce_select(&c->input, &c->produced) : r;
 }
 
 static int count_recordings(struct conversion *c)
 {
 	const struct count_options count_options = {
 		.is_llvm = c->arguments->is_llvm,
+		.without_modules = c->arguments->without_modules,
 		.allow_mismatch = c->arguments->allow_mismatch,
 	};
 	cleanup(count_cleanup) struct count *count = NULL;
 	int r = count_new(&count, &c->objects, &count_options);
 
 	for (size_t i = 0; r == 0 && i < c->arguments->n_perf_data; i++)
-		r = add_recording(c, count, c->arguments->perf_data[i]);
+		r = add_recording(c, count, i);
 	if (r == 0)
 		r = count_finish(count, &c->counts);
 	if (r != 0)
 		return r;
 	c->stats.totals = *count_totals(count);
 	c->stats.has_recordings = true;
-	return produce_select(&c->input, &c->produced);
+	c->input.live = c->live;
+	return open_and_select(c);
 }
 
 static void place(uint64_t *vaddr, uint64_t base_vaddr)
@@ -304,7 +435,7 @@ static int read_dump(struct conversion *c)
 	if (c->arguments->has_offsets)
 		place_counts(&c->counts, c->symbols->image->preferred_base);
 	/* llvm-profgen takes a dump as it is */
-	return c->arguments->is_llvm ? 0 : produce_select(&c->input, &c->produced);
+	return c->arguments->is_llvm ? 0 : open_and_select(c);
 }
 
 /* Why there is nothing, in the order in which things go wrong; NULL: there is something. */
@@ -372,6 +503,9 @@ static void report_stats(struct conversion *c)
 
 	c->stats.health = c->produced.ranges;
 	c->stats.branches = c->produced.branches;
+	c->stats.text_rule = c->produced.text_rule;
+	if (c->live)
+		c->stats.live = live_text_stats(c->live);
 	c->stats.accumulate = c->produced.accumulate;
 	c->stats.figures = c->produced.figures;
 	c->stats.n_branches = c->counts.n_branches;
@@ -399,6 +533,8 @@ static void report_warnings(const struct conversion *c)
 	if (t->n_without_build_id && !c->arguments->allow_mismatch)
 		fprintf(stderr, "autofdod-profgen: warning: a recording does not say which kernel "
 				"it is of; make sure that the vmlinux is right\n");
+	if (t->n_texts_unlike)
+		fprintf(stderr, "autofdod-profgen: warning: %s\n", t->first_text_unlike.text);
 	if (d->n_units_damaged)
 		fprintf(stderr, "autofdod-profgen: warning: %" PRIu64 " damaged units: %s\n",
 			d->n_units_damaged, c->symbols->dwarf.first_damage.text);
@@ -452,11 +588,12 @@ static int run(struct conversion *c)
 int command_convert(int argc, char **argv)
 {
 	cleanup(free_cleanup) const char **perf_data = calloc((size_t)argc + 1, sizeof(*perf_data));
-	struct arguments arguments = { .perf_data = perf_data };
+	cleanup(free_cleanup) const char **texts = calloc((size_t)argc + 1, sizeof(*texts));
+	struct arguments arguments = { .perf_data = perf_data, .texts = texts };
 	struct conversion c = { .arguments = &arguments };
 	int status;
 
-	if (!perf_data)
+	if (!perf_data || !texts)
 		return EXIT_ERROR;
 	status = parse(argc, argv, &arguments);
 	if (status)
@@ -465,6 +602,9 @@ int command_convert(int argc, char **argv)
 	produced_deinit(&c.produced);
 	branch_counts_deinit(&c.counts);
 	objects_deinit(&c.objects);
+	live_text_free(c.live);
+	for (size_t i = 0; i < arguments.n_debug_dirs; i++)
+		free(arguments.debug_dirs[i]);
 	index_unref(c.index);
 	return status;
 }
