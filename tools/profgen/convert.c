@@ -17,6 +17,8 @@
 #include "modules.h"
 #include "open_kernel.h"
 #include "output.h"
+#include "recorded_text.h"
+#include "symbolize/live_text.h"
 #include "profile/produce.h"
 #include "profile/unsymbolized.h"
 #include "stats.h"
@@ -24,6 +26,7 @@
 /* Ceilings on what an input can make us allocate. */
 #define OUTPUT_BYTES_MAX ((size_t)8 << 30)
 #define DUMP_BYTES_MAX ((size_t)8 << 30)
+#define TEXT_BYTES_MAX ((size_t)1 << 30)
 
 enum stats_form {
 	STATS_NONE,
@@ -34,6 +37,7 @@ enum stats_form {
 struct arguments {
 	const char *vmlinux, *index; /* one of them */
 	const char *unsymbolized;
+	const char **texts;	/* of each of perf_data; NULL: what is beside it */
 	const char **perf_data; /* n_perf_data, from argv */
 	size_t n_perf_data;
 	const char *output;
@@ -41,6 +45,8 @@ struct arguments {
 	enum stats_form stats;
 	bool is_llvm, has_md5_names, allow_mismatch;
 	bool has_offsets; /* of the dump */
+	bool has_texts;	  /* one was given */
+	bool without_text;
 	bool without_modules;
 	char *debug_dirs[OBJECT_DIRS_MAX]; /* owned; absolute */
 	size_t n_debug_dirs;
@@ -53,7 +59,8 @@ struct conversion {
 	struct index *index;	 /* a reference; NULL: the kernel is from a vmlinux */
 	struct symbols *symbols; /* of the kernel */
 	struct branch_counts counts;
-	struct produce_input input; /* of the two above */
+	struct live_text *live;	    /* of all recordings; NULL: none has any */
+	struct produce_input input; /* of the above */
 	struct produced produced;
 	struct convert_stats stats;
 	struct problem problem;
@@ -73,6 +80,11 @@ static const char usage[] =
 	"      --perf-data=FILE      recording of perf record -b, - for standard input;\n"
 	"                            may be given several times: counts add up\n"
 	"      --unsymbolized=FILE   counters with absolute link-time addresses\n"
+	"      --text=FILE           text of the recording's kernel as it ran: kcore of\n"
+	"                            perf record --kcore or of record-text, or its\n"
+	"                            directory; the default is kcore_dir/kcore beside\n"
+	"                            the recording\n"
+	"      --no-text             do without it\n"
 	"      --offsets             the dump counts addresses from the kernel's first\n"
 	"                            byte, as autofdod's do when it finds no vmlinux\n"
 	"  -o, --output=FILE         where to write, - for standard output\n"
@@ -98,6 +110,8 @@ enum option_code {
 	OPTION_INDEX,
 	OPTION_PERF_DATA,
 	OPTION_UNSYMBOLIZED,
+	OPTION_TEXT,
+	OPTION_NO_TEXT,
 	OPTION_OFFSETS,
 	OPTION_FORMAT,
 	OPTION_MD5,
@@ -113,6 +127,8 @@ static const struct option options[] = {
 	{ "index", required_argument, NULL, OPTION_INDEX },
 	{ "perf-data", required_argument, NULL, OPTION_PERF_DATA },
 	{ "unsymbolized", required_argument, NULL, OPTION_UNSYMBOLIZED },
+	{ "text", required_argument, NULL, OPTION_TEXT },
+	{ "no-text", no_argument, NULL, OPTION_NO_TEXT },
 	{ "offsets", no_argument, NULL, OPTION_OFFSETS },
 	{ "output", required_argument, NULL, 'o' },
 	{ "format", required_argument, NULL, OPTION_FORMAT },
@@ -178,6 +194,18 @@ static int add_debug_dir(struct arguments *a)
 	return 0;
 }
 
+/* Of the recording before it, or of the first one. */
+static int add_text(struct arguments *a)
+{
+	size_t i = a->n_perf_data ? a->n_perf_data - 1 : 0;
+
+	if (a->texts[i])
+		return usage_error("a second --text of one recording:", optarg);
+	a->texts[i] = optarg;
+	a->has_texts = true;
+	return 0;
+}
+
 static int parse_option(int code, struct arguments *a)
 {
 	switch (code) {
@@ -192,6 +220,11 @@ static int parse_option(int code, struct arguments *a)
 		return 0;
 	case OPTION_UNSYMBOLIZED:
 		a->unsymbolized = optarg;
+		return 0;
+	case OPTION_TEXT:
+		return add_text(a);
+	case OPTION_NO_TEXT:
+		a->without_text = true;
 		return 0;
 	case OPTION_OFFSETS:
 		a->has_offsets = true;
@@ -251,6 +284,12 @@ static int parse(int argc, char **argv, struct arguments *a)
 		return usage_error("give either --perf-data or --unsymbolized", NULL);
 	if (a->has_offsets && !a->unsymbolized)
 		return usage_error("--offsets goes with --unsymbolized", NULL);
+	if (a->has_texts && a->unsymbolized)
+		return usage_error("--text goes with --perf-data", NULL);
+	if (a->has_texts && a->is_llvm)
+		return usage_error("--text does not go with --compat=llvm-profgen", NULL);
+	if (a->has_texts && a->without_text)
+		return usage_error("give either --text or --no-text", NULL);
 	if (a->has_md5_names && a->format != PRODUCE_EXTBINARY)
 		return usage_error("--md5 goes with --format=extbinary only", NULL);
 	return 0;
@@ -274,17 +313,48 @@ static int load_symbols(struct conversion *c)
 	return r == 0 ? objects_add_kernel(&c->objects, c->symbols, &kernel) : r;
 }
 
-static int add_recording(struct conversion *c, struct count *count, const char *path)
+/* Text that was asked for must be there; what lies beside a recording may be no good. */
+static int open_text(struct conversion *c, const char *wanted, const char *beside,
+		     struct recorded_text *text)
 {
-	cleanup(close_cleanup) int fd = -1;
-	bool is_stdin = strcmp(path, "-") == 0;
+	struct problem problem = { "" };
+	int r = 0;
 
-	if (!is_stdin) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (c->arguments->is_llvm || c->arguments->without_text)
+		return 0;
+	if (wanted)
+		r = recorded_text_open(wanted, text, &c->problem);
+	else if (beside[0] && recorded_text_open(beside, text, &problem) < 0)
+		fprintf(stderr, "autofdod-profgen: warning: %s: going on without live text\n",
+			problem.text[0] ? problem.text : beside);
+	if (r == 0 && text->kcore && !c->live)
+		r = live_text_new(&c->live, TEXT_BYTES_MAX);
+	return r;
+}
+
+static int add_recording(struct conversion *c, struct count *count, size_t i)
+{
+	cleanup(recorded_text_deinit) struct recorded_text text = RECORDED_TEXT_INIT;
+	cleanup(close_cleanup) int fd = -1;
+	const char *path = c->arguments->perf_data[i];
+	bool is_stdin = strcmp(path, "-") == 0;
+	struct recording_paths paths;
+	int r = recording_paths_find(path, &paths, &c->problem);
+
+	if (r == 0 && !is_stdin) {
+		fd = open(paths.data, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
-			return problem_set(&c->problem, -errno, "%s: %s", path, strerror(errno));
+			return problem_set(&c->problem, -errno, "%s: %s", paths.data,
+					   strerror(errno));
 	}
-	return count_add(count, is_stdin ? STDIN_FILENO : fd, path, &c->problem);
+	if (r == 0)
+		r = open_text(c, c->arguments->texts[i], paths.kcore, &text);
+	if (r < 0)
+		return r;
+	count_set_text(count, text.kcore, c->live);
+	r = count_add(count, is_stdin ? STDIN_FILENO : fd, path, &c->problem);
+	count_set_text(count, NULL, NULL);
+	return r;
 }
 
 /* Then what was counted is sorted out by what is known of its objects. */
@@ -314,13 +384,14 @@ static int count_recordings(struct conversion *c)
 	int r = count_new(&count, &c->objects, &count_options);
 
 	for (size_t i = 0; r == 0 && i < c->arguments->n_perf_data; i++)
-		r = add_recording(c, count, c->arguments->perf_data[i]);
+		r = add_recording(c, count, i);
 	if (r == 0)
 		r = count_finish(count, &c->counts);
 	if (r != 0)
 		return r;
 	c->stats.totals = *count_totals(count);
 	c->stats.has_recordings = true;
+	c->input.live = c->live;
 	return open_and_select(c);
 }
 
@@ -432,6 +503,9 @@ static void report_stats(struct conversion *c)
 
 	c->stats.health = c->produced.ranges;
 	c->stats.branches = c->produced.branches;
+	c->stats.text_rule = c->produced.text_rule;
+	if (c->live)
+		c->stats.live = live_text_stats(c->live);
 	c->stats.accumulate = c->produced.accumulate;
 	c->stats.figures = c->produced.figures;
 	c->stats.n_branches = c->counts.n_branches;
@@ -459,6 +533,8 @@ static void report_warnings(const struct conversion *c)
 	if (t->n_without_build_id && !c->arguments->allow_mismatch)
 		fprintf(stderr, "autofdod-profgen: warning: a recording does not say which kernel "
 				"it is of; make sure that the vmlinux is right\n");
+	if (t->n_texts_unlike)
+		fprintf(stderr, "autofdod-profgen: warning: %s\n", t->first_text_unlike.text);
 	if (d->n_units_damaged)
 		fprintf(stderr, "autofdod-profgen: warning: %" PRIu64 " damaged units: %s\n",
 			d->n_units_damaged, c->symbols->dwarf.first_damage.text);
@@ -512,11 +588,12 @@ static int run(struct conversion *c)
 int command_convert(int argc, char **argv)
 {
 	cleanup(free_cleanup) const char **perf_data = calloc((size_t)argc + 1, sizeof(*perf_data));
-	struct arguments arguments = { .perf_data = perf_data };
+	cleanup(free_cleanup) const char **texts = calloc((size_t)argc + 1, sizeof(*texts));
+	struct arguments arguments = { .perf_data = perf_data, .texts = texts };
 	struct conversion c = { .arguments = &arguments };
 	int status;
 
-	if (!perf_data)
+	if (!perf_data || !texts)
 		return EXIT_ERROR;
 	status = parse(argc, argv, &arguments);
 	if (status)
@@ -525,6 +602,7 @@ int command_convert(int argc, char **argv)
 	produced_deinit(&c.produced);
 	branch_counts_deinit(&c.counts);
 	objects_deinit(&c.objects);
+	live_text_free(c.live);
 	for (size_t i = 0; i < arguments.n_debug_dirs; i++)
 		free(arguments.debug_dirs[i]);
 	index_unref(c.index);

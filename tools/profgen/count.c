@@ -30,6 +30,9 @@ struct count {
 	struct recorded_places places;
 	uint64_t window_ip;
 	unsigned int n_resolved;
+	const struct kcore *kcore; /* borrowed; NULL: its text is not known */
+	struct live_text *live;	   /* borrowed */
+	bool has_unlike_text;
 	struct branch_counts sum; /* what was resolved so far */
 };
 
@@ -278,6 +281,30 @@ static void add_up(void *sum, const void *part, size_t n_bytes)
 		to[i] += from[i];
 }
 
+void count_set_text(struct count *count, const struct kcore *kcore, struct live_text *live)
+{
+	count->kcore = kcore;
+	count->live = live;
+}
+
+/* The text of what was counted, as far as it is known. */
+static int take_text(struct count *count, const struct pieces *pieces)
+{
+	const struct live_places places = {
+		.window_ip = count->window_ip,
+		.pieces = pieces->objects,
+		.n_pieces = pieces->n_objects,
+		.image = count->symbols->image,
+	};
+	int r = 0;
+
+	if (count->kcore)
+		r = live_pages_add(count->live, count->kcore, &places, count->counters,
+				   &count->totals.text);
+	count->has_unlike_text |= r == LIVE_PAGES_E_UNLIKE;
+	return r < 0 ? r : 0;
+}
+
 static int take_snapshot(struct count *count, const struct pieces *pieces)
 {
 	struct branch_counts counts;
@@ -310,6 +337,8 @@ static int resolve(struct count *count, const struct recording *rec)
 
 	if (r == 0)
 		r = list_pieces(count, rec, &pieces);
+	if (r == 0)
+		r = take_text(count, &pieces);
 	if (r == 0)
 		r = take_snapshot(count, &pieces);
 	pieces_deinit(&pieces);
@@ -401,6 +430,7 @@ static int check_build_id(struct count *count, const struct recording *rec, cons
 /* Before the first kernel mapping llvm-profgen takes addresses as they are. */
 static void begin_recording(struct count *count)
 {
+	count->has_unlike_text = false;
 	count->window_ip = count->symbols->image->preferred_base - WINDOW_BELOW;
 }
 
@@ -501,6 +531,16 @@ static void check_map(struct count *count, const struct recording_stats *stats, 
 			    name);
 }
 
+static void check_text(struct count *count, const char *name)
+{
+	count->totals.n_texts += count->kcore != NULL;
+	if (count->has_unlike_text && count->totals.n_texts_unlike++ == 0)
+		problem_set(&count->totals.first_text_unlike, 0,
+			    "%s: the text that goes with it is not that of its kernel, or of "
+			    "another boot: not used",
+			    name);
+}
+
 int count_add(struct count *count, int fd, const char *name, struct problem *problem)
 {
 	cleanup(recording_cleanup) struct recording *rec = NULL;
@@ -536,6 +576,7 @@ int count_add(struct count *count, int fd, const char *name, struct problem *pro
 	add_up(&count->totals.recordings, &stats, sizeof(stats));
 	if (count->totals.n_kernel_maps == n_maps_before)
 		check_map(count, &stats, name);
+	check_text(count, name);
 	count->totals.n_recordings++;
 	count->totals.n_without_build_id += !is_checked;
 	return r;

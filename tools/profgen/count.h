@@ -12,6 +12,7 @@
 #include "base/problem.h"
 #include "collect/recording.h"
 #include "collect/recording_places.h"
+#include "live_pages.h"
 #include "symbolize/objects.h"
 
 struct count_options {
@@ -36,6 +37,10 @@ struct count_totals {
 	uint64_t n_arrived[N_PLACE_KINDS];
 	uint64_t n_modules;	   /* that recordings map, each once a recording */
 	uint64_t n_places_dropped; /* mappings and KSYMBOLs that cannot be, or beyond a ceiling */
+	uint64_t n_texts;	   /* recordings whose text is known */
+	uint64_t n_texts_unlike;   /* of these with text that is not theirs, and not used */
+	struct live_pages_stats text; /* of the others, too: an unlike page is in both */
+	struct problem first_text_unlike;
 	char release[72]; /* uname -r of the recorded machine; empty: not said */
 	struct problem first_truncation;
 	struct problem first_without_map;
@@ -52,6 +57,12 @@ DEFINE_CLEANUP(struct count, count, count_free)
 /* The recording is of another kernel than the image; problem names both build ids. */
 #define COUNT_E_MISMATCH 1
 
+/*
+ * Says what text the recordings had that are added from now on, at their own run-time addresses;
+ * NULL: it is not known. The pages of it that are counted go to live. Both are borrowed. Not of
+ * is_llvm.
+ */
+void count_set_text(struct count *count, const struct kcore *kcore, struct live_text *live);
 /*
  * Adds the recording that fd is open on; name is for messages. A recording that is cut off counts
  * as far as it goes, which totals say. 0; COUNT_E_MISMATCH; or what recording_open() and

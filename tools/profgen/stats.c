@@ -17,11 +17,11 @@ struct figure {
 struct group {
 	const char *key;
 	const char *text;
-	struct figure figures[16];
+	struct figure figures[24];
 	size_t n_figures;
 };
 
-#define N_GROUPS 4
+#define N_GROUPS 5
 
 static void add(struct group *g, const char *key, const char *text, uint64_t n, uint64_t of)
 {
@@ -101,11 +101,34 @@ static void collect_ranges(const struct convert_stats *s, struct group *g)
 	    h->n_pairs);
 	add(g, "patched_barrier", "saved: across a jump that the kernel rewrites",
 	    h->n_patched_barrier, h->n_pairs);
+	add(g, "live", "in live text", h->n_live, h->n_pairs);
+	add(g, "live_barrier", "saved: across a jump that live text does not have",
+	    h->n_live_barrier, h->n_pairs);
+	add(g, "live_bogus", "of the rejected: across a jump that only live text has",
+	    h->n_live_bogus, h->n_pairs);
 	add(g, "cut_external", "not formed: a rejected branch between",
 	    c->n_cut[CUT_EXTERNAL] + c->n_cut[CUT_WRONG_PATH] + c->n_cut[CUT_TRANSACTION] +
 		    c->n_cut[CUT_EDGE_LOST],
 	    0);
 	add(g, "distinct", "distinct, used", s->n_ranges, 0);
+}
+
+static void collect_text(const struct convert_stats *s, struct group *g)
+{
+	const struct count_totals *t = &s->totals;
+
+	*g = (struct group){ .key = "live_text", .text = "live text" };
+	add(g, "recordings", "recordings with text of their kernel", t->n_texts, t->n_recordings);
+	add(g, "recordings_unlike", "with that of another one, not used", t->n_texts_unlike,
+	    t->n_recordings);
+	add(g, "pages_wanted", "pages with code that was counted", t->text.n_wanted, 0);
+	add(g, "pages_absent", "not in the text", t->text.n_absent, t->text.n_wanted);
+	add(g, "pages_unlike", "unlike the kernel's file", t->text.n_unlike, t->text.n_wanted);
+	add(g, "pages", "used", s->live.n_pages, 0);
+	add(g, "pages_conflicting", "different in two recordings: the first counts",
+	    s->live.n_conflicts, s->live.n_pages);
+	add(g, "pages_no_room", "left out: no room", s->live.n_no_room, 0);
+	add(g, "parts_apart", "parts of pages left out: a gap before them", s->live.n_apart, 0);
 }
 
 static void collect_work(const struct convert_stats *s, struct group *g)
@@ -133,6 +156,7 @@ static size_t collect(const struct convert_stats *s, struct group *groups)
 		collect_samples(s, &groups[n++]);
 		collect_branches(s, &groups[n++]);
 		collect_ranges(s, &groups[n++]);
+		collect_text(s, &groups[n++]);
 	}
 	if (s->has_profile)
 		collect_work(s, &groups[n++]);
@@ -157,6 +181,19 @@ static void figure_text(const struct figure *f, struct buf *buf)
 		buf_printf(buf, "  %12" PRIu64 " %8s  %s\n", f->n, "", f->text);
 }
 
+static const char *text_rule_words(enum text_rule rule)
+{
+	switch (rule) {
+	case TEXT_RULE_FILE:
+		return "the files alone";
+	case TEXT_RULE_SITES:
+		return "the files and the sites that they list as rewritten";
+	case TEXT_RULE_LIVE:
+		return "live text";
+	}
+	return "";
+}
+
 void stats_text(const struct convert_stats *stats, struct buf *buf)
 {
 	struct group groups[N_GROUPS];
@@ -167,6 +204,7 @@ void stats_text(const struct convert_stats *stats, struct buf *buf)
 		for (size_t k = 0; k < groups[i].n_figures; k++)
 			figure_text(&groups[i].figures[k], buf);
 	}
+	buf_printf(buf, "instructions: by %s\n", text_rule_words(stats->text_rule));
 	if (!stats->has_profile)
 		return;
 	buf_printf(buf, "density: %.1f (enough from %.0f)", stats->figures.density,
@@ -196,6 +234,8 @@ void stats_json(const struct convert_stats *stats, struct buf *buf)
 			put(o, groups[i].figures[k].key, groups[i].figures[k].n);
 		json_object_object_add(root, groups[i].key, o);
 	}
+	json_object_object_add(root, "text_rule",
+			       json_object_new_string(text_rule_name(stats->text_rule)));
 	put(root, "recordings", stats->totals.n_recordings);
 	put(root, "recordings_truncated", stats->totals.n_truncated);
 	if (stats->has_profile) {

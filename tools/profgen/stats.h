@@ -12,12 +12,15 @@
 #include "profile/accumulate.h"
 #include "profile/ranges.h"
 #include "profile/show.h"
+#include "symbolize/live_text.h"
 
 struct convert_stats {
 	bool has_recordings; /* else the input was an unsymbolized dump: no totals, no health */
 	struct count_totals totals;
 	struct range_health health;
 	struct branch_health branches;
+	enum text_rule text_rule;
+	struct live_text_stats live; /* of text_rule TEXT_RULE_LIVE */
 	size_t n_branches, n_ranges; /* distinct, used */
 	bool has_profile;	     /* a profile was made, not just a dump */
 	struct accumulate_stats accumulate;
