@@ -69,22 +69,47 @@ static void look_at_user(const struct daemon_options *options, struct check *che
 		check->user_problem.text[0] = '\0';
 }
 
-static void look_at_kernel(const struct daemon_options *options, int root_fd, struct check *check)
+/* 0, -ENOMEM */
+static int look_at_files(const struct daemon_options *options, int root_fd, struct check *check)
 {
-	struct vmlinux_query query = { .build_id = &check->identity.build_id };
+	struct object_dirs dirs;
+	struct object_places places = { .root_fd = root_fd, .release = check->identity.release };
+	struct object_query query = {
+		.name = "vmlinux",
+		.build_id = check->identity.build_id,
+		.configured_path = strcmp(options->vmlinux, "auto") != 0 ? options->vmlinux : NULL,
+	};
+	struct object_finder *finder;
+	int r;
+
+	/* the options were checked when they were read */
+	(void)object_dirs_set(&dirs, options->debug_dirs);
+	places.debug_dirs = dirs.items;
+	places.n_debug_dirs = dirs.n;
+	r = object_finder_new(&places, &finder);
+	if (r != 0)
+		return r;
+	r = object_finder_find(finder, &query, &check->vmlinux);
+	if (r == 0)
+		r = check_modules_read(root_fd, finder, &check->modules);
+	object_finder_free(finder);
+	(void)debug_package_name(root_fd, check->identity.release, check->debug_package);
+	return r;
+}
+
+/* 0, -ENOMEM */
+static int look_at_kernel(const struct daemon_options *options, int root_fd, struct check *check)
+{
 	struct utsname uts;
 
 	if (uname(&uts) != 0) {
 		(void)problem_set(&check->identity_problem, 0, "uname: %s", strerror(errno));
-		return;
+		return 0;
 	}
 	if (kernel_identity_read(root_fd, &uts, &check->identity, &check->identity_problem) != 0)
-		return;
+		return 0;
 	check->identity_problem.text[0] = '\0';
-	query.release = check->identity.release;
-	if (strcmp(options->vmlinux, "auto") != 0)
-		query.configured_path = options->vmlinux;
-	vmlinux_find(root_fd, &query, &check->vmlinux);
+	return look_at_files(options, root_fd, check);
 }
 
 /* Reads all symbols: whether the kernel shows addresses is known from nothing less. */
@@ -116,7 +141,7 @@ int check_read(const struct daemon_options *options, struct check *ret_check)
 	int root_fd cleanup(close_cleanup) = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct check check = {
 		.wants_ip = options->mode == OPTIONS_MODE_IP,
-		.vmlinux = { .fd = -1 },
+		.vmlinux = OBJECT_FILES_INIT,
 	};
 	int r = root_fd < 0 ? -errno : try_machine(options, &check);
 
@@ -129,7 +154,11 @@ int check_read(const struct daemon_options *options, struct check *ret_check)
 		plan_rings(options, &check);
 	}
 	look_at_user(options, &check);
-	look_at_kernel(options, root_fd, &check);
+	r = look_at_kernel(options, root_fd, &check);
+	if (r != 0) {
+		check_deinit(&check);
+		return r;
+	}
 	look_at_addresses(root_fd, &check);
 	*ret_check = check;
 	return 0;
@@ -140,8 +169,9 @@ void check_deinit(struct check *check)
 	preflight_deinit(&check->preflight);
 	machine_deinit(&check->machine);
 	if (check->vmlinux.n_tries > 0)
-		vmlinux_search_deinit(&check->vmlinux);
-	*check = (struct check){ .vmlinux = { .fd = -1 } };
+		object_files_deinit(&check->vmlinux);
+	check_modules_deinit(&check->modules);
+	*check = (struct check){ .vmlinux = OBJECT_FILES_INIT };
 }
 
 /* What the first PMU that was refused would make the service end with. */

@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include "base/macros.h"
 #include "base/problem.h"
+#include "check_modules.h"
 #include "collect/open_facts.h"
 #include "collect/pmu.h"
 #include "collect/pmu_cpus.h"
 #include "collect/preflight.h"
 #include "kernel/identity.h"
-#include "kernel/vmlinux.h"
+#include "kernel/debug_package.h"
+#include "kernel/object_files.h"
 
 struct buf;
 struct daemon_options;
@@ -39,7 +41,9 @@ struct check {
 	struct problem addresses_problem; /* empty: the kernel shows where its code is */
 	bool is_hidden;			  /* for want of a privilege */
 
-	struct vmlinux_search vmlinux; /* n_tries 0: not looked for, without an identity */
+	struct object_files vmlinux; /* n_tries 0: not looked for, without an identity */
+	struct check_modules modules;
+	char debug_package[DEBUG_PACKAGE_SIZE]; /* what may help; empty: not known */
 };
 
 /* lifecycle */

@@ -7,7 +7,10 @@
  *	kernel: 6.12.9 x86_64, build id 4a5a9b0a…
  *	addresses of the kernel: shown
  *	vmlinux: /usr/lib/debug/boot/vmlinux-6.12.9
- *	  /boot/vmlinux-6.12.9: no such file
+ *	  not /srv/debug/vmlinux: its build id is 1a2b…
+ *	  no such file: /usr/lib/debug/.build-id/4a/5a9b0a….debug
+ *	modules: 153 loaded, 150 with debug information
+ *	  without it: zfs, spl, nvidia
  *
  * and the same for machines.
  */
@@ -19,21 +22,48 @@
 #include "conf/values.h"
 #include "service.h"
 
-static const char *outcome_name(enum vmlinux_outcome outcome)
+static const char *outcome_name(enum object_outcome outcome)
 {
 	switch (outcome) {
-	case VMLINUX_ACCEPTED:
+	case OBJECT_ACCEPTED:
 		return "accepted";
-	case VMLINUX_ABSENT:
+	case OBJECT_ABSENT:
 		return "absent";
-	case VMLINUX_UNREADABLE:
+	case OBJECT_UNREADABLE:
 		return "unreadable";
-	case VMLINUX_OTHER_BUILD:
+	case OBJECT_OTHER_BUILD:
 		return "other-build";
-	case VMLINUX_STRIPPED:
+	case OBJECT_STRIPPED:
 		return "stripped";
+	case OBJECT_REFUSED:
+		return "refused";
 	}
 	return "unknown";
+}
+
+static const char *role_name(enum object_role role)
+{
+	switch (role) {
+	case OBJECT_INDEX:
+		return "index";
+	case OBJECT_CODE:
+		return "code";
+	case OBJECT_DEBUG:
+		return "debug";
+	case OBJECT_ALT:
+		return "alt";
+	}
+	return "unknown";
+}
+
+/* The one file that counts most. NULL: none, or not enough. */
+static const char *main_path(const struct object_files *files)
+{
+	const char *index = object_files_path(files, OBJECT_INDEX);
+
+	if (!object_files_are_complete(files))
+		return NULL;
+	return index ? index : object_files_path(files, OBJECT_DEBUG);
 }
 
 /* text */
@@ -64,24 +94,62 @@ static void show_addresses(const struct check *check, struct buf *text)
 		buf_printf(text, "addresses of the kernel: shown\n");
 }
 
+static bool lacks_debug_information(const struct check *check)
+{
+	const size_t *n = check->modules.n_states;
+
+	return !object_files_are_complete(&check->vmlinux) || n[CHECK_MODULE_STRIPPED] > 0 ||
+	       n[CHECK_MODULE_MISSING] > 0;
+}
+
+/* Those that are there and will not do each on a line, those that are not there together. */
+static void show_tries(const struct object_files *files, struct buf *text)
+{
+	size_t n_absent = 0;
+
+	for (size_t i = 0; i < files->n_tries; i++) {
+		const struct object_try *attempt = &files->tries[i];
+
+		if (attempt->outcome != OBJECT_ACCEPTED && attempt->outcome != OBJECT_ABSENT)
+			buf_printf(text, "  not %s: %s\n", attempt->path, attempt->reason);
+	}
+	for (size_t i = 0; i < files->n_tries; i++)
+		if (files->tries[i].outcome == OBJECT_ABSENT)
+			buf_printf(text, "%s%s", n_absent++ > 0 ? ", " : "  no such file: ",
+				   files->tries[i].path);
+	if (n_absent > 0)
+		buf_u8(text, '\n');
+	if (files->n_dropped > 0)
+		buf_printf(text, "  %zu more were not looked at\n", files->n_dropped);
+}
+
 static void show_vmlinux(const struct check *check, struct buf *text)
 {
-	const struct vmlinux_search *search = &check->vmlinux;
-	const char *path;
+	const struct object_files *files = &check->vmlinux;
+	const char *path, *code, *alt;
 
-	if (search->n_tries == 0) {
+	if (files->n_tries == 0) {
 		buf_printf(text, "vmlinux: not looked for, without the kernel's build id\n");
 		return;
 	}
-	path = vmlinux_path(search);
+	path = main_path(files);
+	code = object_files_path(files, OBJECT_CODE);
+	alt = object_files_path(files, OBJECT_ALT);
 	buf_printf(text, "vmlinux: %s\n",
 		   path ? path : "none: counts are published, but no profile of functions");
-	for (size_t i = 0; i < search->n_tries; i++) {
-		const struct vmlinux_try *attempt = &search->tries[i];
-
-		if (attempt->outcome != VMLINUX_ACCEPTED)
-			buf_printf(text, "  not %s: %s\n", attempt->path, attempt->reason);
-	}
+	if (path && code && strcmp(code, path) != 0)
+		buf_printf(text, "  its code: %s\n", code);
+	if (alt)
+		buf_printf(text, "  it refers to: %s\n", alt);
+	if (files->needs_alt && !alt)
+		buf_str(text, "  what it refers to (.gnu_debugaltlink) is not there\n");
+	show_tries(files, text);
+	check_modules_text(&check->modules, text);
+	if (check->debug_package[0] && lacks_debug_information(check))
+		buf_printf(text,
+			   "debug information: install %s, or name folders that have it: "
+			   "DebugDirectories=\n",
+			   check->debug_package);
 }
 
 /* "CPUs: 0-3,6-7; left out: 4-5" */
@@ -242,16 +310,18 @@ static struct json_object *object_of_addresses(const struct check *check, bool *
 	return object;
 }
 
-static struct json_object *array_of_tries(const struct vmlinux_search *search, bool *ok)
+static struct json_object *array_of_tries(const struct object_files *files, bool *ok)
 {
 	struct json_object *array = json_object_new_array();
 
-	for (size_t i = 0; i < search->n_tries; i++) {
-		const struct vmlinux_try *attempt = &search->tries[i];
+	for (size_t i = 0; i < files->n_tries; i++) {
+		const struct object_try *attempt = &files->tries[i];
 		struct json_object *object = json_object_new_object();
 
 		add_text(object, "path", attempt->path, ok);
 		add_text(object, "outcome", outcome_name(attempt->outcome), ok);
+		if (attempt->is_used)
+			add_text(object, "as", role_name(attempt->role), ok);
 		if (attempt->reason[0])
 			add_text(object, "why", attempt->reason, ok);
 		if (!array || !object || json_object_array_add(array, object) != 0) {
@@ -265,11 +335,13 @@ static struct json_object *array_of_tries(const struct vmlinux_search *search, b
 static struct json_object *object_of_vmlinux(const struct check *check, bool *ok)
 {
 	struct json_object *object = json_object_new_object();
-	const char *path = check->vmlinux.n_tries ? vmlinux_path(&check->vmlinux) : NULL;
+	const char *path = main_path(&check->vmlinux);
 
 	add(object, "found", json_object_new_boolean(path != NULL), ok);
 	if (path)
 		add_text(object, "path", path, ok);
+	if (check->debug_package[0])
+		add_text(object, "package", check->debug_package, ok);
 	add(object, "tries", array_of_tries(&check->vmlinux, ok), ok);
 	return object;
 }
@@ -295,6 +367,7 @@ int check_json(const struct check *check, struct json_object **ret_object)
 	add(object, "addresses", object_of_addresses(check, &ok), &ok);
 	add(object, "kernel", object_of_identity(check, &ok), &ok);
 	add(object, "vmlinux", object_of_vmlinux(check, &ok), &ok);
+	add(object, "modules", check_modules_json(&check->modules, &ok), &ok);
 	if (!ok) {
 		json_object_put(object);
 		return -ENOMEM;

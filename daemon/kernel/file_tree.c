@@ -146,6 +146,8 @@ static int walk_folder(struct walk *walk, int fd)
 		return 0;
 	}
 	while (r == 0 && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
 		if (walk->tree->n_entries == FILE_TREE_ENTRIES_MAX) {
 			walk->tree->n_left++;
 			break;

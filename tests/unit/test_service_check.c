@@ -15,6 +15,23 @@
 #include "service/options.h"
 #include "service/service.h"
 
+static void add_try(struct object_files *files, const char *path, enum object_outcome outcome,
+		    const char *reason)
+{
+	struct object_try *try = &files->tries[files->n_tries++];
+
+	try->path = strdup(path);
+	try->outcome = outcome;
+	strcpy(try->reason, reason);
+}
+
+/* There is none. */
+static void lose_vmlinux(struct check *check)
+{
+	object_files_deinit(&check->vmlinux);
+	check->vmlinux.tries = calloc(OBJECT_TRIES_MAX, sizeof(*check->vmlinux.tries));
+}
+
 /* A machine of one kind of core, where everything works. */
 static struct check good(void)
 {
@@ -34,7 +51,7 @@ static struct check good(void)
 			.release = "6.12.9",
 			.machine = "x86_64",
 		},
-		.vmlinux = { .fd = -1, .n_tries = 2 },
+		.vmlinux = OBJECT_FILES_INIT,
 	};
 
 	assert_non_null(branches);
@@ -42,12 +59,13 @@ static struct check good(void)
 	branches->n_cpus = 8;
 	strcpy(branches->event.name, "BR_INST_RETIRED.NEAR_TAKEN");
 	strcpy(check.preflight.ip.event.name, "cycles");
-	check.vmlinux.tries[0].outcome = VMLINUX_OTHER_BUILD;
-	strcpy(check.vmlinux.tries[0].path, "/boot/vmlinux");
-	strcpy(check.vmlinux.tries[0].reason, "build id is 1234");
-	check.vmlinux.tries[1].outcome = VMLINUX_ACCEPTED;
-	strcpy(check.vmlinux.tries[1].path, "/usr/lib/debug/vmlinux");
-	check.vmlinux.fd = open("/dev/null", O_RDONLY);
+	check.vmlinux.tries = calloc(OBJECT_TRIES_MAX, sizeof(*check.vmlinux.tries));
+	add_try(&check.vmlinux, "/boot/vmlinux", OBJECT_OTHER_BUILD, "build id is 1234");
+	add_try(&check.vmlinux, "/usr/lib/debug/vmlinux", OBJECT_ACCEPTED, "");
+	check.vmlinux.tries[1].is_used = true;
+	check.vmlinux.tries[1].role = OBJECT_CODE;
+	check.vmlinux.code_fd = open("/dev/null", O_RDONLY);
+	check.vmlinux.has_debug_info = true;
 	return check;
 }
 
@@ -79,7 +97,8 @@ static void test_check_of_a_good_machine_is_ok(void **state)
 	assert_non_null(strstr(text, "\naddresses of the kernel: shown\n"
 				     "kernel: 6.12.9 x86_64, build id 4a5a\n"
 				     "vmlinux: /usr/lib/debug/vmlinux\n"
-				     "  not /boot/vmlinux: build id is 1234\n"));
+				     "  not /boot/vmlinux: build id is 1234\n"
+				     "modules: none are loaded\n"));
 	free(text);
 	check_deinit(&check);
 }
@@ -143,14 +162,54 @@ static void test_check_without_vmlinux_is_ok_and_says_what_that_means(void **sta
 	struct check check = good();
 	char *text;
 
-	check.vmlinux.n_tries = 1;
-	close(check.vmlinux.fd);
-	check.vmlinux.fd = -1;
+	lose_vmlinux(&check);
+	add_try(&check.vmlinux, "/a", OBJECT_ABSENT, "no such file");
+	add_try(&check.vmlinux, "/boot/vmlinux", OBJECT_OTHER_BUILD, "build id is 1234");
+	add_try(&check.vmlinux, "/b", OBJECT_ABSENT, "no such file");
+	strcpy(check.debug_package, "linux-image-6.12.9-dbg");
 	assert_int_equal(check_status(&check), SERVICE_OK);
 	text = text_of(&check);
 	assert_non_null(strstr(text, "\nvmlinux: none: counts are published, but no profile of "
-				     "functions\n  not /boot/vmlinux: build id is 1234\n"));
+				     "functions\n  not /boot/vmlinux: build id is 1234\n"
+				     "  no such file: /a, /b\n"
+				     "modules: none are loaded\n"
+				     "debug information: install linux-image-6.12.9-dbg, or "));
 	free(text);
+	check_deinit(&check);
+}
+
+/* Two files, and one that they share. */
+static void test_check_of_separate_files_names_each(void **state)
+{
+	struct check check = good();
+	struct json_object *object, *tries;
+	char *text;
+
+	check.vmlinux.debug_fd = open("/dev/null", O_RDONLY);
+	check.vmlinux.needs_alt = true;
+	add_try(&check.vmlinux, "/d", OBJECT_ACCEPTED, "");
+	check.vmlinux.tries[2].is_used = true;
+	check.vmlinux.tries[2].role = OBJECT_DEBUG;
+	text = text_of(&check);
+	assert_non_null(strstr(text, "\nvmlinux: /d\n  its code: /usr/lib/debug/vmlinux\n"
+				     "  what it refers to (.gnu_debugaltlink) is not there\n"));
+	free(text);
+	check.vmlinux.alt_fd = open("/dev/null", O_RDONLY);
+	add_try(&check.vmlinux, "/alt", OBJECT_ACCEPTED, "");
+	check.vmlinux.tries[3].is_used = true;
+	check.vmlinux.tries[3].role = OBJECT_ALT;
+	text = text_of(&check);
+	assert_non_null(strstr(text, "  its code: /usr/lib/debug/vmlinux\n"
+				     "  it refers to: /alt\n"));
+	free(text);
+	assert_int_equal(check_json(&check, &object), 0);
+	assert_true(json_object_object_get_ex(object, "vmlinux", &tries));
+	assert_non_null(
+		strstr(json_object_to_json_string_ext(
+			       tries, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+		       "{\"path\":\"/d\",\"outcome\":\"accepted\",\"as\":\"debug\"},"
+		       "{\"path\":\"/alt\",\"outcome\":\"accepted\",\"as\":\"alt\"}"));
+	json_object_put(object);
 	check_deinit(&check);
 }
 
@@ -161,8 +220,7 @@ static void test_check_of_an_unreadable_machine_says_what_is_known(void **state)
 
 	strcpy(check.machine_problem.text, "sysfs: no such file");
 	strcpy(check.identity_problem.text, "no notes");
-	vmlinux_search_deinit(&check.vmlinux);
-	check.vmlinux.n_tries = 0;
+	object_files_deinit(&check.vmlinux);
 	assert_int_equal(check_status(&check), SERVICE_UNAVAILABLE);
 	text = text_of(&check);
 	assert_string_equal(text, "branches: not sampled here: sysfs: no such file\n"
@@ -245,7 +303,9 @@ static void test_check_json_has_what_the_text_has(void **state)
 	assert_string_equal(string_at(object, "vmlinux", "tries"),
 			    "[{\"path\":\"/boot/vmlinux\",\"outcome\":\"other-build\","
 			    "\"why\":\"build id is 1234\"},"
-			    "{\"path\":\"/usr/lib/debug/vmlinux\",\"outcome\":\"accepted\"}]");
+			    "{\"path\":\"/usr/lib/debug/vmlinux\",\"outcome\":\"accepted\","
+			    "\"as\":\"code\"}]");
+	assert_string_equal(string_at(object, "modules", "loaded"), "0");
 	json_object_put(object);
 	check_deinit(&check);
 }
@@ -258,8 +318,7 @@ static void test_check_json_of_an_unreadable_machine_says_why(void **state)
 	strcpy(check.machine_problem.text, "sysfs: no such file");
 	strcpy(check.addresses_problem.text, "hidden");
 	strcpy(check.identity_problem.text, "no notes");
-	vmlinux_search_deinit(&check.vmlinux);
-	check.vmlinux.n_tries = 0;
+	object_files_deinit(&check.vmlinux);
 	assert_int_equal(check_json(&check, &object), 0);
 	assert_string_equal(string_at(object, NULL, "verdict"), "\"nothing\"");
 	assert_string_equal(string_at(object, NULL, "why"), "\"sysfs: no such file\"");
@@ -359,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_check_of_mode_ip_does_not_ask_for_branches),
 		cmocka_unit_test(test_check_of_hidden_addresses_is_no_permission),
 		cmocka_unit_test(test_check_without_vmlinux_is_ok_and_says_what_that_means),
+		cmocka_unit_test(test_check_of_separate_files_names_each),
 		cmocka_unit_test(test_check_of_an_unreadable_machine_says_what_is_known),
 		cmocka_unit_test(test_check_says_which_cpus_and_how_large_their_rings),
 		cmocka_unit_test(test_check_of_a_missing_user_says_so_and_is_ok),
