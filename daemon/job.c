@@ -12,11 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/buf.h"
+#include "job_live.h"
 #include "kernel/map.h"
 #include "previous.h"
 #include "profile/facts.h"
 #include "profile/produce.h"
 #include "profile/unsymbolized.h"
+#include "symbolize/live_text.h"
 #include "symbolize/object_open.h"
 
 /* The worker's own limits are tighter; these keep an error an error. */
@@ -120,9 +122,10 @@ static bool find_kernel(const struct job *job, struct objects *objects, struct j
 
 static int symbolize(const struct job *job, struct objects *objects,
 		     const struct counters *counters, struct worker_out *out,
-		     struct profile_facts *facts)
+		     struct profile_facts *facts, struct problem *problem)
 {
 	struct branch_counts counts = { 0 };
+	cleanup(live_text_cleanup) struct live_text *live = NULL;
 	struct produce_input input = {
 		PRODUCE_INPUT_DEFAULT,
 		.counts = &counts,
@@ -130,9 +133,13 @@ static int symbolize(const struct job *job, struct objects *objects,
 	};
 	uint64_t window_vaddr =
 		base_vaddr(job, objects->kernel->symbols->image) - MAP_WINDOW_BELOW_BYTES;
+	struct snapshot_piece window = { 0, UINT32_MAX, window_vaddr };
 	int r = counters_snapshot(counters, window_vaddr, &counts);
 
+	if (r == 0 && job->live_fd >= 0)
+		r = job_live_read(job->live_fd, &window, 1, &live, problem);
 	if (r == 0) {
+		input.live = live;
 		input.objects = objects;
 		input.lost_share = job->lost_share;
 		r = put_profile(&input, job->previous_fd, out, facts);
@@ -164,9 +171,14 @@ static int dump_only(const struct counters *counters, const char *why, struct wo
 
 size_t job_fds(const struct job *job, int fds[JOB_FDS_MAX])
 {
-	fds[0] = job->view.fd;
-	fds[1] = job->previous_fd;
-	return job->previous_fd >= 0 ? 2 : 1;
+	size_t n = 0;
+
+	fds[n++] = job->view.fd;
+	if (job->previous_fd >= 0)
+		fds[n++] = job->previous_fd;
+	if (job->live_fd >= 0)
+		fds[n++] = job->live_fd;
+	return n;
 }
 
 int job_run(void *context, struct worker_out *out, struct problem *problem)
@@ -184,7 +196,7 @@ int job_run(void *context, struct worker_out *out, struct problem *problem)
 	r = objects_init(&objects);
 	if (r == 0)
 		r = find_kernel(job, &objects, &vmlinux)
-			    ? symbolize(job, &objects, counters, out, &facts)
+			    ? symbolize(job, &objects, counters, out, &facts, problem)
 			    : dump_only(counters, vmlinux.why, out, &facts);
 	if (r == 0)
 		r = worker_out_put(out, JOB_VMLINUX, &vmlinux, sizeof(vmlinux));

@@ -39,15 +39,16 @@ struct job {
 		base_symbol; /* whose address offsets count from: "_text"; NULL: the image's base */
 	bool is_ip_only;
 	int previous_fd; /* a profile to compare with, previous.h; -1: none, as one that is none */
+	int live_fd;	 /* live text, job_live.h; -1: none */
 	double lost_share; /* of the samples taken, or SHARE_UNKNOWN */
 	/* Why no vmlinux is looked for, so that no foreign file is read; NULL: one is. Of a fork.
 	 */
 	const char *without_vmlinux;
 };
 
-#define JOB_FDS_MAX 2u
+#define JOB_FDS_MAX 3u
 
-/* What the job reads from; how many: the view's, and the previous profile's, if there is one. */
+/* What the job reads from; how many: the view's; the previous profile's and live text's, if any. */
 size_t job_fds(const struct job *job, int fds[JOB_FDS_MAX]);
 /* A worker_job; context is a struct job. */
 int job_run(void *context, struct worker_out *out, struct problem *problem);

@@ -13,7 +13,8 @@
 #define MAGIC 0x32716a61u /* "ajq2" */
 #define IS_IP_ONLY (1u << 0)
 #define HAS_PREVIOUS (1u << 1)
-#define ALL_FLAGS (IS_IP_ONLY | HAS_PREVIOUS)
+#define HAS_LIVE (1u << 2)
+#define ALL_FLAGS (IS_IP_ONLY | HAS_PREVIOUS | HAS_LIVE)
 
 struct layout {
 	uint32_t magic;
@@ -34,7 +35,7 @@ struct layout {
 
 _Static_assert(sizeof(struct layout) == JOB_REQUEST_BYTES, "no padding");
 /* What is new in a job has to be in the layout, or the worker of the unit never hears of it. */
-_Static_assert(sizeof(struct job) == 344, "a job has all its fields in struct layout");
+_Static_assert(sizeof(struct job) == 352, "a job has all its fields in struct layout");
 
 /* writing */
 
@@ -87,7 +88,8 @@ int job_request_write(const struct job *job, struct job_request *ret_request,
 	struct layout l = {
 		.magic = MAGIC,
 		.flags = (job->is_ip_only ? IS_IP_ONLY : 0) |
-			 (job->previous_fd >= 0 ? HAS_PREVIOUS : 0),
+			 (job->previous_fd >= 0 ? HAS_PREVIOUS : 0) |
+			 (job->live_fd >= 0 ? HAS_LIVE : 0),
 		.n_edge_slots = job->view.config.n_edge_slots,
 		.n_range_slots = job->view.config.n_range_slots,
 		.chain = job->view.config.chain,
@@ -163,7 +165,7 @@ static bool are_numbers(const struct layout *l)
 	       (is_share || l->lost_share == SHARE_UNKNOWN);
 }
 
-static void take(const struct layout *l, const int *fds, struct job_taken *taken)
+static void take(const struct layout *l, const int *fds, size_t n_fds, struct job_taken *taken)
 {
 	memcpy(taken->release, l->release, sizeof(l->release));
 	memcpy(taken->base_symbol, l->base_symbol, sizeof(l->base_symbol));
@@ -194,9 +196,16 @@ static void take(const struct layout *l, const int *fds, struct job_taken *taken
 		.base_symbol = taken->base_symbol[0] ? taken->base_symbol : NULL,
 		.is_ip_only = l->flags & IS_IP_ONLY,
 		.previous_fd = l->flags & HAS_PREVIOUS ? fds[1] : -1,
+		.live_fd = l->flags & HAS_LIVE ? fds[n_fds - 1] : -1,
 		.lost_share = l->lost_share,
 	};
 	memcpy(taken->job.kernel.build_id.bytes, l->build_id, sizeof(l->build_id));
+}
+
+/* In the order of job_fds(). */
+static size_t n_fds_of(uint32_t flags)
+{
+	return 1 + !!(flags & HAS_PREVIOUS) + !!(flags & HAS_LIVE);
 }
 
 int job_request_read(const void *bytes, size_t n_bytes, const int *fds, size_t n_fds,
@@ -210,7 +219,7 @@ int job_request_read(const void *bytes, size_t n_bytes, const int *fds, size_t n
 	memcpy(&l, bytes, sizeof(l));
 	if (l.magic != MAGIC || (l.flags & ~ALL_FLAGS) || !is_zero(l.zeros, sizeof(l.zeros)))
 		return problem_set(problem, -EBADMSG, "job: not a request");
-	if (n_fds != (l.flags & HAS_PREVIOUS ? 2u : 1u))
+	if (n_fds != n_fds_of(l.flags))
 		return problem_set(problem, -EBADMSG, "job: %zu descriptors", n_fds);
 	if (!has_texts(&l))
 		return problem_set(problem, -EBADMSG, "job: a text without an end");
@@ -223,6 +232,6 @@ int job_request_read(const void *bytes, size_t n_bytes, const int *fds, size_t n
 				   l.release, l.vmlinux);
 	if (!are_numbers(&l))
 		return problem_set(problem, -EBADMSG, "job: a number that cannot be");
-	take(&l, fds, ret_taken);
+	take(&l, fds, n_fds, ret_taken);
 	return 0;
 }

@@ -357,6 +357,7 @@ static int start_worker(struct daemon *d, struct problem *problem)
 		.base_symbol = d->host->base_symbol,
 		.is_ip_only = d->host->mode == EVENT_MODE_IP,
 		.previous_fd = previous_fd,
+		.live_fd = live_fd(d),
 		.lost_share = lost_share(&p->sums),
 	};
 	publication_query(d, &p->job.places, &p->job.kernel);

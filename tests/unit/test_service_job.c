@@ -66,6 +66,7 @@ static int setup(void **state)
 		},
 		.lost_share = 0,
 		.previous_fd = -1,
+		.live_fd = -1,
 	};
 	*state = f;
 	return 0;

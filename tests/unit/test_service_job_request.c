@@ -48,6 +48,7 @@ static struct job some_job(void)
 		.base_symbol = "_text",
 		.is_ip_only = true,
 		.previous_fd = 12,
+		.live_fd = 13,
 		.lost_share = 0.25,
 	};
 }
@@ -106,6 +107,7 @@ static void assert_same(const struct job *a, const struct job *b)
 	assert_same_text(a->base_symbol, b->base_symbol);
 	assert_int_equal(a->is_ip_only, b->is_ip_only);
 	assert_int_equal(a->previous_fd, b->previous_fd);
+	assert_int_equal(a->live_fd, b->live_fd);
 	assert_true(a->lost_share == b->lost_share);
 	assert_null(b->without_vmlinux);
 }
@@ -130,9 +132,24 @@ static void test_job_request_without_what_may_be_missing(void **state)
 	job.places.n_debug_dirs = job.places.n_cache_dirs = 0;
 	job.base_symbol = NULL;
 	job.is_ip_only = false;
-	job.previous_fd = -1;
+	job.previous_fd = job.live_fd = -1;
 	job.lost_share = SHARE_UNKNOWN;
 	job.view.config.chain = CHAIN_LLVM;
+	pass(&job, &taken);
+	assert_same(&job, &taken.job);
+}
+
+/* Live text is the last descriptor, whether there is a previous profile or not. */
+static void test_job_request_live_text_without_a_previous_profile(void **state)
+{
+	struct job job = some_job();
+	struct job_taken taken;
+
+	job.previous_fd = -1;
+	pass(&job, &taken);
+	assert_same(&job, &taken.job);
+	job.live_fd = -1;
+	job.previous_fd = 12;
 	pass(&job, &taken);
 	assert_same(&job, &taken.job);
 }
@@ -242,7 +259,7 @@ static void test_job_request_with_unknown_flag_is_refused(void **state)
 	struct problem problem = { "" };
 
 	write_job(&job, &request);
-	request.bytes[4] |= 4;
+	request.bytes[4] |= 128;
 	assert_int_equal(read_job(&request, &taken, &problem), -EBADMSG);
 }
 
@@ -253,7 +270,7 @@ static void test_job_request_of_another_size_is_refused(void **state)
 	struct job_request request;
 	struct job_taken taken;
 	struct problem problem = { "" };
-	const int fds[3] = { 1, 2, 3 };
+	const int fds[4] = { 1, 2, 3, 4 };
 
 	write_job(&job, &request);
 	for (size_t n = 0; n < 3; n++)
@@ -261,14 +278,14 @@ static void test_job_request_of_another_size_is_refused(void **state)
 						  n == 0 ? 1 : 2, &taken, &problem),
 				 -EBADMSG);
 	assert_int_equal(
-		job_request_read(request.bytes, sizeof(request.bytes), fds, 3, &taken, &problem),
+		job_request_read(request.bytes, sizeof(request.bytes), fds, 4, &taken, &problem),
 		-EBADMSG);
 	assert_int_equal(job_request_read(none, 0, fds, 0, &taken, &problem), -EBADMSG);
 	assert_int_equal(job_request_read(none, sizeof(none), fds, 1, &taken, &problem), -EBADMSG);
 	job.previous_fd = -1;
 	write_job(&job, &request);
 	assert_int_equal(
-		job_request_read(request.bytes, sizeof(request.bytes), fds, 2, &taken, &problem),
+		job_request_read(request.bytes, sizeof(request.bytes), fds, 3, &taken, &problem),
 		-EBADMSG);
 	assert_int_equal(
 		job_request_read(request.bytes, sizeof(request.bytes), fds, 0, &taken, &problem),
@@ -280,6 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_job_request_read_is_what_was_written),
 		cmocka_unit_test(test_job_request_without_what_may_be_missing),
+		cmocka_unit_test(test_job_request_live_text_without_a_previous_profile),
 		cmocka_unit_test(test_job_request_text_too_long_is_an_error),
 		cmocka_unit_test(test_job_request_mangled_is_refused),
 		cmocka_unit_test(test_job_request_share_that_is_none_is_refused),
