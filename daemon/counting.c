@@ -14,11 +14,14 @@
 #include "host.h"
 #include "log.h"
 #include "options.h"
+#include "places.h"
 
 /* What else counts must have in common to be added up: weights are in units of the period. */
-static uint64_t source_hash(const struct host *host)
+static uint64_t source_hash(const struct daemon *d)
 {
-	uint64_t hash = hash_bytes(host->source_name, strlen(host->source_name));
+	const struct host *host = d->host;
+	uint64_t hash =
+		hash_bytes(host->source_name, strlen(host->source_name)) + places_are_wanted(d);
 
 	for (size_t i = 0; i < host->n_events; i++) {
 		const struct perf_event_attr *attr = &host->events[i].form.attr;
@@ -37,10 +40,11 @@ static struct tally_config tally_config_of(struct daemon *d)
 		.counters = { .n_edge_slots = d->options->n_edge_slots,
 			      .n_range_slots = d->options->n_range_slots,
 			      .chain = CHAIN_CUT,
-			      .classify = intake_classify,
+			      .classify = places_are_wanted(d) ? intake_classify_placed
+							       : intake_classify,
 			      .context = &d->intake.text },
 		.identity = { .n_build_id_bytes = kernel->build_id.n_bytes,
-			      .source = source_hash(d->host) },
+			      .source = source_hash(d) },
 		.accumulates = d->options->accumulate,
 		.n_total_edge_slots = 2 * d->options->n_edge_slots,
 		.n_total_range_slots = 2 * d->options->n_range_slots,
@@ -57,16 +61,19 @@ static struct tally_config tally_config_of(struct daemon *d)
 /* Descriptors that a former process left with the service manager. */
 #define STORED_MAX 16
 
-static size_t stored_counters(struct tally_offer offers[STORED_MAX])
+static size_t stored_counters(struct tally_offer offers[STORED_MAX], int *ret_placement_fd)
 {
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names);
 	size_t n_offers = 0;
 
-	for (int i = 0; i < n && names && names[i]; i++)
+	for (int i = 0; i < n && names && names[i]; i++) {
 		if (strncmp(names[i], "counters-", strlen("counters-")) == 0 &&
 		    n_offers < STORED_MAX)
 			offers[n_offers++] = (struct tally_offer){ .fd = SD_LISTEN_FDS_START + i };
+		else if (strcmp(names[i], PLACES_NAME) == 0 && *ret_placement_fd < 0)
+			*ret_placement_fd = SD_LISTEN_FDS_START + i;
+	}
 	for (int i = 0; i < n && names && names[i]; i++)
 		free(names[i]);
 	free(names);
@@ -119,7 +126,8 @@ int counting_new(struct daemon *d, struct problem *problem)
 {
 	struct tally_config config = tally_config_of(d);
 	struct tally_offer offers[STORED_MAX] = { 0 };
-	size_t n_offers = stored_counters(offers);
+	cleanup(close_cleanup) int placement_fd = -1;
+	size_t n_offers = stored_counters(offers, &placement_fd);
 	int r = tally_adopt(&config, offers, n_offers, &d->tally, problem);
 
 	for (size_t i = 0; i < n_offers; i++) {
@@ -127,6 +135,9 @@ int counting_new(struct daemon *d, struct problem *problem)
 			log_offer(d, &offers[i]);
 		close(offers[i].fd);
 	}
+	if (r == 0)
+		r = places_take(d, hash_bytes(&config.identity, sizeof(config.identity)),
+				placement_fd, problem);
 	if (r == 0) {
 		tally_begin(d->tally, d->start_realtime_ns / NS_PER_USEC);
 		renew_store(d, offers, n_offers);

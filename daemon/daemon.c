@@ -336,6 +336,8 @@ static int make_stages(struct daemon *d, struct problem *problem)
 	};
 	r = counting_new(d, problem);
 	d->intake.tally = d->tally;
+	if (r == 0)
+		r = module_watch_init(d, problem);
 	if (r == 0 && host->is_paced) {
 		r = pace_init(&d->pace, &options, problem);
 		d->has_pace = r == 0;
@@ -401,6 +403,7 @@ void daemon_free(struct daemon *d)
 	if (d->has_pace)
 		pace_deinit(&d->pace);
 	tally_free(d->tally);
+	module_watch_deinit(d);
 	sd_event_source_unref(d->sweep_timer);
 	sd_event_source_unref(d->look_timer);
 	sd_event_source_unref(d->books_timer);

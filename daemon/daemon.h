@@ -20,6 +20,7 @@
 #include "intake.h"
 #include "live.h"
 #include "metrics_file.h"
+#include "module_watch.h"
 #include "pace.h"
 #include "publication.h"
 #include "retention.h"
@@ -71,6 +72,7 @@ struct daemon {
 	unsigned int n_cpus;
 	struct intake intake;
 	struct tally *tally;
+	struct module_watch modules;
 	bool has_pace;
 	struct pace pace;
 	struct publication publication;

@@ -19,12 +19,26 @@
 #include "kernel/identity.h"
 #include "kernel/ip_ranges.h"
 #include "kernel/kallsyms.h"
+#include "kernel/loaded_modules.h"
 
+struct address_map;
 struct daemon_options;
 struct log;
 
 /* Played to its end: publish and stop. */
 #define HOST_E_END 1
+/* There is more of it: call again. */
+#define HOST_E_MORE 2
+
+/* Where the kernel and its modules are, and what was loaded all the while it was found out. */
+struct host_map {
+	struct address_map *map;      /* owned */
+	struct kallsyms kallsyms;     /* owned; its foreign text and the modules' names */
+	struct loaded_modules loaded; /* owned */
+	bool is_passing; /* modules were being loaded or unloaded: soon it will be another */
+};
+
+void host_map_deinit(struct host_map *map); /* accepts a null-initialised one */
 
 struct host_calls {
 	/* CPUs that are online now. 0; -errno. */
@@ -38,6 +52,19 @@ struct host_calls {
 	 * kernel that is sampled is not the one that runs.
 	 */
 	int (*open_kallsyms)(void *context, int *ret_fd, struct problem *problem);
+	/*
+	 * A number that is another one once a module has begun to go, before anything else can be
+	 * where its code was. Asked before each ring is emptied, so cheap. 0; -errno: not known.
+	 * NULL, as the next two: modules are not followed.
+	 */
+	int (*modules_number)(void *context, uint64_t *ret_number);
+	/* The modules that are loaded now. 0; -errno. */
+	int (*list_modules)(void *context, struct loaded_modules *ret);
+	/*
+	 * A bounded piece of finding out where they are. 0; HOST_E_MORE; -errno and a sentence,
+	 * after which it begins anew.
+	 */
+	int (*read_map)(void *context, struct host_map *ret, struct problem *problem);
 	/*
 	 * A bounded piece of what a memory machine has to do; *ret_due_ns is when to be called
 	 * again (CLOCK_MONOTONIC). 0; HOST_E_END; -errno. NULL: the machine runs by itself.

@@ -22,6 +22,7 @@
 #include "collect/pmu.h"
 #include "kernel/idle.h"
 #include "log.h"
+#include "machine_modules.h"
 #include "options.h"
 #include "process/opener.h"
 #include "process/sandbox.h"
@@ -42,6 +43,7 @@ struct host_machine {
 	int stat_fd, online_fd;
 	struct text_process *text_process; /* NULL: none was forked */
 	int text_fd;			   /* of it, until it is taken; -1: none */
+	struct machine_modules modules;
 	struct event
 		events[OPENER_EVENTS_MAX]; /* as chosen; n_events of them, in the opener's order */
 	const struct pmu *pmus[OPENER_EVENTS_MAX]; /* NULL: of none */
@@ -111,11 +113,33 @@ static void free_machine(void *context)
 
 	close_cleanup(&m->text_fd);
 	text_process_free(m->text_process);
+	machine_modules_deinit(&m->modules);
 	opener_free(m->opener);
 	machine_deinit(&m->machine);
 	close_cleanup(&m->stat_fd);
 	close_cleanup(&m->online_fd);
 	free(m);
+}
+
+static int modules_number(void *context, uint64_t *ret_number)
+{
+	struct host_machine *m = context;
+
+	return machine_modules_number(&m->modules, ret_number);
+}
+
+static int list_modules(void *context, struct loaded_modules *ret)
+{
+	struct host_machine *m = context;
+
+	return machine_modules_list(&m->modules, ret);
+}
+
+static int read_map(void *context, struct host_map *ret, struct problem *problem)
+{
+	struct host_machine *m = context;
+
+	return machine_modules_read(&m->modules, ret, problem);
 }
 
 static const struct host_calls machine_calls = {
@@ -124,6 +148,9 @@ static const struct host_calls machine_calls = {
 	.helper_cpu_ns = helper_cpu_ns,
 	.open_kallsyms = open_kallsyms,
 	.take_text = take_text,
+	.modules_number = modules_number,
+	.list_modules = list_modules,
+	.read_map = read_map,
 	.has_failed = has_failed,
 	.free = free_machine,
 };
@@ -493,6 +520,7 @@ static int read_text(struct host_machine *m, struct problem *problem)
 	if (r < 0)
 		return r;
 	config.n_function_names = idle_names(m, text, names, array_size(names));
+	machine_modules_begin(&m->modules);
 	r = kallsyms_read(fd, &config, &kallsyms, problem);
 	if (r != 0)
 		return r;
@@ -501,7 +529,7 @@ static int read_text(struct host_machine *m, struct problem *problem)
 		host->idle = steal_ptr(kallsyms.functions);
 		host->n_idle = kallsyms.n_functions;
 	}
-	kallsyms_deinit(&kallsyms);
+	machine_modules_take(&m->modules, &kallsyms);
 	return 0;
 }
 
@@ -568,6 +596,8 @@ static int start(struct host_machine *m, struct problem *problem)
 	if (r != 0)
 		return r;
 	read_phase_key(host);
+	machine_modules_init(&m->modules, m->opener, &host->identity.build_id,
+			     host->facts.page_bytes);
 	/* without rights to see addresses nothing can be counted: that is a decision, no failure */
 	if (host->n_events > 0 && read_text(m, &host->text_why) != 0)
 		host->text = (struct kernel_text){ 0 };
@@ -596,6 +626,8 @@ int host_machine_new(const struct daemon_options *options, struct log *log, stru
 	}
 	*m = (struct host_machine){ .host = host, .options = options, .log = log };
 	m->stat_fd = m->online_fd = m->text_fd = -1;
+	m->modules.root_fd = m->modules.modules_fd = -1;
+	m->modules.number_fd = m->modules.kallsyms_fd = -1;
 	host->calls = &machine_calls;
 	host->context = m;
 	host->source_name = "machine";

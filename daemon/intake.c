@@ -30,6 +30,12 @@ uint8_t intake_classify(void *context, uint32_t from_off, uint32_t to_off)
 	return good;
 }
 
+uint8_t intake_classify_placed(void *context, uint32_t from_off, uint32_t to_off)
+{
+	(void)context;
+	return (from_off ? FROM_GOOD : 0) | (to_off ? TO_GOOD : 0);
+}
+
 /*
  * Where the CPU was: the target of its last branch, which is exact, while the interrupt's ip comes
  * late by some instructions or, on BRS, by many branches.
@@ -52,15 +58,60 @@ static uint64_t weight_of(const struct intake *intake, uint64_t period)
 	return weight ? weight : intake->weight;
 }
 
+/* An address where its object was placed; 0, which is in no window: external. */
+static uint64_t place_ip(const struct intake *intake, uint64_t window_ip, uint64_t ip,
+			 enum place_kind *ret_kind)
+{
+	uint64_t off = ip - window_ip;
+	uint32_t placed_off;
+
+	if (off > UINT32_MAX || ip < window_ip) {
+		*ret_kind = PLACE_OUTSIDE;
+		return 0;
+	}
+	placed_off = translation_off(intake->translation, (uint32_t)off, ret_kind);
+	return placed_off ? window_ip + placed_off : 0;
+}
+
+/* The entries with each half where it was placed, in intake->placed. */
+static void place_entries(struct intake *intake, const struct branch_entry *entries, size_t n)
+{
+	const uint64_t window_ip = intake_window_ip(&intake->text);
+
+	for (size_t i = 0; i < n; i++) {
+		enum place_kind from, to;
+
+		intake->placed[i] = (struct branch_entry){
+			.from_ip = place_ip(intake, window_ip, entries[i].from_ip, &from),
+			.to_ip = place_ip(intake, window_ip, entries[i].to_ip, &to),
+			.flags = entries[i].flags,
+		};
+		intake->n_targets[to]++;
+	}
+}
+
+static uint64_t place_sample_ip(struct intake *intake, uint64_t ip)
+{
+	enum place_kind kind;
+	uint64_t placed_ip;
+
+	if (!intake->translation)
+		return is_code(&intake->text, ip) ? ip : 0;
+	placed_ip = place_ip(intake, intake_window_ip(&intake->text), ip, &kind);
+	intake->n_targets[kind]++;
+	return placed_ip;
+}
+
 static struct sampler_verdict take_ip(struct intake *intake, const struct record_sample *record,
 				      uint64_t weight)
 {
 	struct counters *counters = tally_live(intake->tally);
 	uint64_t n_pairs = counters_totals(counters)->n_pairs;
+	uint64_t ip = place_sample_ip(intake, record->ip);
 
-	if (!is_code(&intake->text, record->ip))
+	if (ip == 0)
 		return (struct sampler_verdict){ SAMPLER_REJECTED_OUTSIDE, 0 };
-	counters_add_ip(counters, intake_window_ip(&intake->text), record->ip, weight);
+	counters_add_ip(counters, intake_window_ip(&intake->text), ip, weight);
 	if (counters_totals(counters)->n_pairs == n_pairs)
 		return (struct sampler_verdict){ SAMPLER_REJECTED_FULL, 0 };
 	return (struct sampler_verdict){ SAMPLER_USED, 0 };
@@ -73,9 +124,14 @@ static struct sampler_verdict take_stack(struct intake *intake, const struct rec
 	const struct counters_totals *totals = counters_totals(counters);
 	uint64_t n_kept = totals->n_kept, n_full = totals->n_removed[REMOVED_TABLE_FULL];
 	struct sampler_verdict verdict = { SAMPLER_USED, 0 };
+	const struct branch_entry *entries = record->entries;
 
-	counters_add_stack(counters, intake_window_ip(&intake->text), record->entries,
-			   record->n_entries, weight);
+	if (intake->translation) {
+		place_entries(intake, entries, record->n_entries);
+		entries = intake->placed;
+	}
+	counters_add_stack(counters, intake_window_ip(&intake->text), entries, record->n_entries,
+			   weight);
 	verdict.n_counted = (uint32_t)(totals->n_kept - n_kept);
 	if (verdict.n_counted == 0)
 		verdict.use = totals->n_removed[REMOVED_TABLE_FULL] > n_full

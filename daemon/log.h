@@ -123,6 +123,14 @@ enum log_level {
 	  "8e8fd6c5b2eb410e87a14899e89b8708")                                                      \
 	X(LIVE_TEXT_MISSING, "live-text-missing", NOTICE, 5, "reason",                             \
 	  "54e23e98716f41ad9b15f0e2ffa7439d")                                                      \
+	X(MODULES_MAPPED, "modules-mapped", INFO, 20, "modules moved without-build-id not-placed", \
+	  "e554e8e8a06d406e8450c863c99c15ee")                                                      \
+	X(MODULES_UNPLACED, "modules-unplaced", WARNING, 5,                                        \
+	  "modules moved without-build-id not-placed", "e8a7cf0cd5e1461b93920c59397acca0")         \
+	X(MODULES_UNKNOWN, "modules-unknown", WARNING, 5, "reason",                                \
+	  "ac43fac1d5104c51b544acefc80035ac")                                                      \
+	X(PLACES_LOST, "places-lost", WARNING, 5, "pages counts",                                  \
+	  "70e303027f7942e59403efb98230ff35")                                                      \
 	/* profiles */                                                                             \
 	X(PUBLISHED, "published", NOTICE, 60, "file because verdict reason samples took",          \
 	  "b0556bd3da1344c8bf8e44f4a254badd")                                                      \

@@ -89,6 +89,7 @@ struct daemon_options {
 	/* [Profile] */
 	uint64_t interval_ns;
 	bool accumulate;	/* publish what was counted since the start, not in the interval */
+	bool modules;		/* are counted, as the kernel is */
 	char vmlinux[PATH_MAX]; /* "auto", or a path */
 	char debug_dirs[OBJECT_DIRS_SIZE]; /* "DIR:DIR", for object_dirs_set(), which takes it */
 	struct verdict_limits limits;	   /* max_age_ns stays 0 */

@@ -262,6 +262,9 @@ static const struct conf_setting settings[] = {
 	  .default_text = "yes", .value_name = "BOOL",
 	  .help = "a profile holds all since the start, not only\n"
 		  "its interval" },
+	{ "Profile", "Modules", "modules", CONF_BOOL, FIELD(modules), .is_fixed = true,
+	  .default_text = "yes", .value_name = "BOOL",
+	  .help = "a profile is of the kernel and its modules" },
 	{ "Profile", "Vmlinux", "vmlinux", CONF_TEXT, TEXT_FIELD(vmlinux), .is_path = true,
 	  .default_text = "auto", .value_name = "FILE",
 	  .help = "of the kernel that is sampled, with debug\n"

@@ -76,6 +76,23 @@ static size_t ring_pages(const struct daemon *d)
 	return open_ring_pages(&host->facts, n_pages, cpus_count(&cpus));
 }
 
+static struct sampler_verdict take(void *context, const struct sampler_sample *sample)
+{
+	struct daemon *d = context;
+
+	return intake_take(&d->intake, sample);
+}
+
+static void before(void *context)
+{
+	module_watch_check(context);
+}
+
+static void drain_all(struct daemon *d)
+{
+	(void)sampler_sweep(d->sampler, UINT64_MAX, &d->sink);
+}
+
 int sampling_new(struct daemon *d, struct problem *problem)
 {
 	struct sampler_config config = {
@@ -89,13 +106,17 @@ int sampling_new(struct daemon *d, struct problem *problem)
 		.facts = d->host->facts,
 		.watch = &d->watch,
 	};
+	int r;
 
 	d->watch = (struct sampler_watch){ d, watch_add, watch_remove };
-	d->sink = (struct sampler_sink){ .context = &d->intake, .take = intake_take };
+	d->sink = (struct sampler_sink){ .context = d, .take = take, .before = before };
 	d->stat_text = malloc(STAT_BYTES_MAX);
 	if (!d->stat_text)
 		return -ENOMEM;
-	return sampler_new(&config, &d->sampler, problem);
+	r = sampler_new(&config, &d->sampler, problem);
+	if (r == 0)
+		d->modules.drain = drain_all;
+	return r;
 }
 
 /* CPUs */
@@ -320,6 +341,7 @@ void sampling_look(struct daemon *d)
 	struct problem problem = { "" };
 
 	log_flush_due(d->log);
+	module_watch_look(d, now_ns);
 	follow_online(d, now_ns);
 	if (!d->has_opener_failed && d->host->calls->has_failed &&
 	    d->host->calls->has_failed(d->host->context, &problem)) {
@@ -405,6 +427,7 @@ static void note(struct daemon *d, const struct conservation *sums)
 	for (size_t i = 0; i < N_SAMPLER_USES; i++)
 		if (i != SAMPLER_USED)
 			now.n_rejected[i] = f.n_uses[i];
+	memcpy(now.n_targets, d->intake.n_targets, sizeof(d->intake.n_targets));
 	if (d->has_pace) {
 		now.gate_open_ns = d->pace.gate.totals.open_ns;
 		now.gate_closed_ns = d->pace.gate.totals.closed_ns;

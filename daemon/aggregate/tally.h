@@ -181,6 +181,9 @@ must_check int tally_view_open(const struct tally_view *view, struct counters **
 /* Reasons that n_rejected tells apart: enum sampler_use. */
 #define TALLY_N_REASONS 16u
 
+/* Kinds of places that n_targets tells apart: enum place_kind. */
+#define TALLY_N_PLACES 12u
+
 /* All since the part began, or since the process began: see below. */
 struct tally_sums {
 	struct conservation conservation; /* is_settled says nothing */
@@ -192,6 +195,8 @@ struct tally_sums {
 	uint64_t n_wakeups;
 	/* of the samples that were used, in samples of the configured period: see budget.h */
 	uint64_t weight_sum, weight_squares_sum;
+	/* branches of the samples that were counted, by what they lead to: see intake.h */
+	uint64_t n_targets[TALLY_N_PLACES];
 };
 
 /*

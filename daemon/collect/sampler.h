@@ -107,6 +107,12 @@ struct sampler_sink {
 	struct sampler_verdict (*take)(void *context, const struct sampler_sample *sample);
 	/* KSYMBOL, BPF_EVENT or TEXT_POKE; NULL: they are counted and passed over */
 	void (*change)(void *context, unsigned int cpu, const struct record *record);
+	/*
+	 * The ring's head was read, and what was written before it is handed over next: what is
+	 * asked here of the system is not older than any of these samples. Not for an empty ring;
+	 * NULL: nobody has to know.
+	 */
+	void (*before)(void *context);
 };
 
 /* who waits for the descriptors */

@@ -39,6 +39,8 @@ bool sampler_drain_cpu(struct sampler *sampler, unsigned int cpu, uint64_t n_byt
 		return false;
 	slot = &sampler->slots[cpu];
 	ring_begin(&slot->reader.ring, n_bytes_max);
+	if (sink->before && slot->reader.ring.n_budget > 0)
+		sink->before(sink->context);
 	while (ring_reader_next(&slot->reader, &record)) {
 		if (likely(record.kind == RECORD_SAMPLE))
 			hand_sample(sampler, slot, cpu, &record, sink);

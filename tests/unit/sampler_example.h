@@ -297,7 +297,7 @@ static void world_init(struct world *w, uint64_t period)
 	w->kernel = (struct sampler_kernel){ &w->calls, w->events, 2, &w->facts };
 	w->source = sampler_source_kernel(&w->kernel);
 	w->watch = (struct sampler_watch){ w, door_add, door_remove };
-	w->sink = (struct sampler_sink){ w, take, note_change };
+	w->sink = (struct sampler_sink){ .context = w, .take = take, .change = note_change };
 	w->map_bytes_max = SIZE_MAX;
 	w->config = (struct sampler_config){
 		.source = &w->source,
