@@ -6,10 +6,38 @@
 #include <string.h>
 #include "base/problem.h"
 #include "image.h"
+#include "index.h"
 #include "symbols.h"
 
-static int open_symbols(const struct object_files *files, uint64_t base_vaddr, struct names *names,
-			struct symbols **ret_symbols, struct problem *problem)
+/* Without a build id to go by, the object of that name. */
+static size_t find_in_index(const struct index *index, const struct object_query *query)
+{
+	if (query->build_id.n_bytes)
+		return index_find(index, &query->build_id);
+	for (size_t i = 0; i < index_n_objects(index); i++)
+		if (strcmp(index_object(index, i)->name, query->name) == 0)
+			return i;
+	return INDEX_NONE;
+}
+
+static int open_index(int fd, const struct object_query *query, uint64_t base_vaddr,
+		      struct names *names, struct symbols **ret_symbols, struct problem *problem)
+{
+	cleanup(index_cleanup) struct index *index = NULL;
+	int r = index_open(fd, &index, problem);
+	size_t object;
+
+	if (r < 0)
+		return r;
+	object = find_in_index(index, query);
+	if (object == INDEX_NONE)
+		return problem_set(problem, -ENOENT, "the index does not have it");
+	return symbols_from_index(index, object, base_vaddr, names, ret_symbols, problem);
+}
+
+static int open_symbols(const struct object_files *files, const struct object_query *query,
+			uint64_t base_vaddr, struct names *names, struct symbols **ret_symbols,
+			struct problem *problem)
 {
 	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
 	const struct image_files of = { files->code_fd, files->debug_fd, files->alt_fd };
@@ -17,7 +45,7 @@ static int open_symbols(const struct object_files *files, uint64_t base_vaddr, s
 	int r;
 
 	if (files->index_fd >= 0)
-		return problem_set(problem, -ENOTSUP, "an index is not read here");
+		return open_index(files->index_fd, query, base_vaddr, names, ret_symbols, problem);
 	r = image_open_files(&of, base_vaddr, &limits, &image, problem);
 	return r == 0 ? symbols_new(image, names, ret_symbols, problem) : r;
 }
@@ -48,7 +76,7 @@ int object_open(struct object_finder *finder, const struct object_query *query, 
 	while (r == 0 && object_files_are_complete(&files)) {
 		struct problem why = { "" };
 
-		opened = open_symbols(&files, base_vaddr, names, ret_symbols, &why);
+		opened = open_symbols(&files, query, base_vaddr, names, ret_symbols, &why);
 		if (opened == 0)
 			break;
 		r = refuse(finder, query, opened, &why, &files);

@@ -21,7 +21,8 @@ enum {
 /*
  * base_vaddr is where a module is laid out; the kernel's is not used. names is borrowed, see
  * symbols_new(). *ret_files tells what was tried, in both cases, and needs no descriptor any more;
- * it is the caller's to object_files_deinit(). 0; OBJECT_OPEN_E_NONE and a sentence; -ENOMEM, after
+ * it is the caller's to object_files_deinit(). What is from an index has to be asked for damage in
+ * the end: symbols_damage(). 0; OBJECT_OPEN_E_NONE and a sentence; -ENOMEM, after
  * which nothing is given back.
  */
 must_check int object_open(struct object_finder *finder, const struct object_query *query,
