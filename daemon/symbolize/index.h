@@ -47,9 +47,9 @@ must_check int index_builder_new(struct index_builder **ret_builder, uint64_t ce
 void index_builder_free(struct index_builder *builder);
 DEFINE_CLEANUP(struct index_builder, index_builder, index_builder_free)
 /*
- * Adds one object: everything is read of symbols, which are borrowed and not needed afterwards.
- * 0; -ENOMEM; -E2BIG: larger than the format can say, or beyond the ceiling; -EEXIST: its build
- * id is there already; -EINVAL: the name is empty or too long.
+ * Adds one object: everything is read of symbols, which are borrowed, of files and not of an index,
+ * and not needed afterwards. 0; -ENOMEM; -E2BIG: larger than the format can say, or beyond the
+ * ceiling; -EEXIST: its build id is there already; -EINVAL: the name is empty or too long.
  */
 must_check int index_builder_add(struct index_builder *builder, const char *name,
 				 struct symbols *symbols, struct problem *problem);

@@ -222,7 +222,8 @@ int index_builder_add(struct index_builder *builder, const char *name, struct sy
 		.base_vaddr = symbols->image->preferred_base,
 		.problem = problem,
 	};
-	int r = check_new(builder, name, &symbols->image->build_id, problem);
+	int r = symbols->view ? -EINVAL
+			      : check_new(builder, name, &symbols->image->build_id, problem);
 
 	for (int i = 0; i < N_INDEX_PARTS; i++)
 		parts.bufs[i] = (struct buf)BUF_INIT(builder->ceiling_bytes);

@@ -172,10 +172,28 @@ static int compare_lengths(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* By address. Sections that lie over each other, as in no linked image, give some twice. */
+static void sort_lengths(struct buf *lengths)
+{
+	size_t n_kept = 0;
+
+	if (lengths->n_bytes)
+		qsort(lengths->data, lengths->n_bytes / INDEX_LENGTH_BYTES, INDEX_LENGTH_BYTES,
+		      compare_lengths);
+	for (size_t i = 0; i < lengths->n_bytes; i += INDEX_LENGTH_BYTES) {
+		uint8_t *item = lengths->data + i, *to = lengths->data + n_kept;
+
+		if (n_kept && compare_lengths(to - INDEX_LENGTH_BYTES, item) == 0)
+			continue;
+		memmove(to, item, INDEX_LENGTH_BYTES);
+		n_kept += INDEX_LENGTH_BYTES;
+	}
+	lengths->n_bytes = n_kept;
+}
+
 int index_build_text(struct index_parts *parts)
 {
 	const struct image *image = parts->symbols->image;
-	struct buf *lengths = &parts->bufs[INDEX_LENGTHS];
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < image->n_text; i++) {
@@ -186,9 +204,7 @@ int index_build_text(struct index_parts *parts)
 	if (r < 0)
 		return r;
 	buf_u32(&parts->bufs[INDEX_TEXT_OFFS], (uint32_t)parts->bufs[INDEX_TEXT].n_bytes);
-	if (lengths->n_bytes)
-		qsort(lengths->data, lengths->n_bytes / INDEX_LENGTH_BYTES, INDEX_LENGTH_BYTES,
-		      compare_lengths);
+	sort_lengths(&parts->bufs[INDEX_LENGTHS]);
 	write_named(parts);
 	return parts->bufs[INDEX_TEXT].n_bytes > UINT32_MAX ? -E2BIG : 0;
 }
