@@ -22,6 +22,7 @@ int command_convert(int argc, char **argv);
 int command_index(int argc, char **argv);
 int command_merge(int argc, char **argv);
 int command_overlap(int argc, char **argv);
+int command_record_text(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_verify(int argc, char **argv);
 

@@ -12,12 +12,13 @@ static const char usage[] =
 	"\n"
 	"Makes and shows AutoFDO profiles of the Linux kernel.\n"
 	"\n"
-	"  convert   recordings or counters to a profile\n"
-	"  index     a kernel's symbols, small enough to ship with it\n"
-	"  merge     several profiles to one\n"
-	"  overlap   how alike two profiles are\n"
-	"  show      what is in a profile\n"
-	"  verify    whether a profile should be used: exits by verdict\n"
+	"  convert      recordings or counters to a profile\n"
+	"  index        a kernel's symbols, small enough to ship with it\n"
+	"  merge        several profiles to one\n"
+	"  overlap      how alike two profiles are\n"
+	"  record-text  the running kernel's text, to go with a recording\n"
+	"  show         what is in a profile\n"
+	"  verify       whether a profile should be used: exits by verdict\n"
 	"\n"
 	"  -h, --help      this text; autofdod-profgen COMMAND --help for a command's\n"
 	"      --version   version\n"
@@ -37,8 +38,13 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "convert", command_convert }, { "index", command_index }, { "merge", command_merge },
-	{ "overlap", command_overlap }, { "show", command_show },   { "verify", command_verify },
+	{ "convert", command_convert },
+	{ "index", command_index },
+	{ "merge", command_merge },
+	{ "overlap", command_overlap },
+	{ "record-text", command_record_text },
+	{ "show", command_show },
+	{ "verify", command_verify },
 };
 
 int main(int argc, char **argv)
