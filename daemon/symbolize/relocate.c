@@ -79,30 +79,37 @@ static bool fits(uint64_t value, struct kind kind)
 	       (!kind.is_signed && value << shift >> shift == value);
 }
 
-/*
- * Value of the symbol; false: there is none of that number. One that is not of this file (or not in
- * its memory) is 0: who it is does not matter to code or lines.
- */
-static bool symbol_value(const struct relocate_places *places, uint32_t index, uint64_t *ret_value)
+enum symbol_kind {
+	SYMBOL_HERE,
+	SYMBOL_ELSEWHERE, /* of another module or of the kernel, which have no place here */
+	SYMBOL_ABSENT,	  /* there is none of that number */
+};
+
+/* Number 0 stands for no symbol: 0. */
+static enum symbol_kind symbol_value(const struct relocate_places *places, uint32_t index,
+				     uint64_t *ret_value)
 {
 	struct bytes b = places->symbols;
 	Elf64_Sym symbol;
 	const uint8_t *p;
 
+	*ret_value = 0;
+	if (index == 0)
+		return SYMBOL_HERE;
 	bytes_seek(&b, (uint64_t)index * sizeof(symbol));
 	p = bytes_take(&b, sizeof(symbol));
 	if (!p)
-		return false;
+		return SYMBOL_ABSENT;
 	memcpy(&symbol, p, sizeof(symbol));
+	*ret_value = symbol.st_value;
 	if (symbol.st_shndx == SHN_ABS)
-		*ret_value = symbol.st_value;
-	else if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx >= SHN_LORESERVE)
-		*ret_value = 0;
-	else if (symbol.st_shndx < places->file->n_sections)
-		*ret_value = places->vaddrs[symbol.st_shndx] + symbol.st_value;
-	else
-		return false;
-	return true;
+		return SYMBOL_HERE;
+	if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx >= SHN_LORESERVE)
+		return SYMBOL_ELSEWHERE;
+	if (symbol.st_shndx >= places->file->n_sections)
+		return SYMBOL_ABSENT;
+	*ret_value += places->vaddrs[symbol.st_shndx];
+	return SYMBOL_HERE;
 }
 
 static void lose(const struct relocate_target *target, const Elf64_Rela *rela, const char *how,
@@ -120,6 +127,7 @@ static void apply(const struct relocate_places *places, const struct relocate_ta
 		  const Elf64_Rela *rela, struct relocate_stats *stats)
 {
 	uint32_t type = (uint32_t)ELF64_R_TYPE(rela->r_info);
+	enum symbol_kind symbol;
 	struct kind kind;
 	uint64_t value;
 
@@ -132,8 +140,13 @@ static void apply(const struct relocate_places *places, const struct relocate_ta
 		lose(target, rela, "outside of the section", &stats->n_damaged, stats);
 		return;
 	}
-	if (!symbol_value(places, (uint32_t)ELF64_R_SYM(rela->r_info), &value)) {
+	symbol = symbol_value(places, (uint32_t)ELF64_R_SYM(rela->r_info), &value);
+	if (symbol == SYMBOL_ABSENT) {
 		lose(target, rela, "its symbol is not there", &stats->n_damaged, stats);
+		return;
+	}
+	if (symbol == SYMBOL_ELSEWHERE) {
+		stats->n_elsewhere++;
 		return;
 	}
 	value += (uint64_t)rela->r_addend;

@@ -19,6 +19,7 @@
 struct relocate_stats {
 	uint64_t n_bytes_read; /* of tables */
 	uint64_t n_applied;
+	uint64_t n_elsewhere;	   /* left as they are: what they point to is no part of the file */
 	uint64_t n_unknown;	   /* of a type that is not known here */
 	uint64_t n_damaged;	   /* outside of the section, or of a symbol that is not there */
 	uint64_t n_overflowing;	   /* not applied: the value does not fit */

@@ -130,9 +130,23 @@ static void test_relocate_aarch64_types_have_their_values(void **state)
 static void test_relocate_symbols_have_their_values(void **state)
 {
 	check_one(EM_X86_64, R_X86_64_64, SYMBOL_NONE, 5, 8, 5);
-	check_one(EM_X86_64, R_X86_64_64, SYMBOL_UNDEFINED, 5, 8, 5);
 	check_one(EM_X86_64, R_X86_64_64, SYMBOL_ABSOLUTE, 5, 8, 0x77 + 5);
 	check_one(EM_X86_64, R_X86_64_64, SYMBOL_NOT_LOADED, 5, 8, 0x10 + 5);
+}
+
+static void test_relocate_symbols_of_others_leave_the_bytes_as_they_are(void **state)
+{
+	struct fixture f;
+
+	begin(&f, EM_X86_64);
+	add(&f, 0, R_X86_64_64, SYMBOL_UNDEFINED, 5);
+	add(&f, 8, R_X86_64_PC32, SYMBOL_UNDEFINED, 0); /* would not fit, but that is no loss */
+	run(&f);
+	assert_int_equal(f.stats.n_elsewhere, 2);
+	assert_int_equal(f.stats.n_applied + f.stats.n_damaged + f.stats.n_overflowing, 0);
+	for (size_t i = 0; i < sizeof(f.bytes); i++)
+		assert_int_equal(f.bytes[i], UNTOUCHED);
+	end(&f);
 }
 
 static void test_relocate_what_cannot_be_applied_is_counted_and_the_rest_goes_on(void **state)
@@ -208,6 +222,7 @@ int main(void)
 		cmocka_unit_test(test_relocate_x86_64_types_have_their_values),
 		cmocka_unit_test(test_relocate_aarch64_types_have_their_values),
 		cmocka_unit_test(test_relocate_symbols_have_their_values),
+		cmocka_unit_test(test_relocate_symbols_of_others_leave_the_bytes_as_they_are),
 		cmocka_unit_test(
 			test_relocate_what_cannot_be_applied_is_counted_and_the_rest_goes_on),
 		cmocka_unit_test(test_relocate_tables_outside_or_over_the_same_bytes_are_damage),
