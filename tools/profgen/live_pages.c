@@ -53,7 +53,18 @@ static bool is_alike(const struct image *image, const struct part *part)
 	return n_same * 2 >= n;
 }
 
-/* Reads what the piece has of [lo, hi] of the window. *ret_n is 0 where nothing is. */
+static bool is_empty(const struct part *part)
+{
+	for (size_t i = 0; i < part->n_bytes; i++)
+		if (part->bytes[i])
+			return false;
+	return true;
+}
+
+/*
+ * Reads what the piece has of [lo, hi] of the window: n_bytes is 0 where nothing is. No code is all
+ * zeros, but that is what /proc/kcore gives where it could not read.
+ */
 static int read_part(const struct walk *w, const struct snapshot_piece *piece, uint32_t lo,
 		     uint32_t hi, struct part *part)
 {
@@ -65,6 +76,8 @@ static int read_part(const struct walk *w, const struct snapshot_piece *piece, u
 	part->n_bytes = 0;
 	r = kcore_read(w->kcore, w->places->window_ip + lo, part->bytes, (size_t)(hi - lo) + 1,
 		       &part->n_bytes);
+	if (is_empty(part))
+		part->n_bytes = 0;
 	return r == KCORE_E_ABSENT ? 0 : r;
 }
 
