@@ -19,6 +19,7 @@ enum exit_code {
 };
 
 int command_convert(int argc, char **argv);
+int command_fetch(int argc, char **argv);
 int command_index(int argc, char **argv);
 int command_merge(int argc, char **argv);
 int command_overlap(int argc, char **argv);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "count.h"
+#include "debuginfod.h"
 #include "kernel/object_files.h"
 #include "modules.h"
 #include "open_kernel.h"
@@ -48,6 +49,7 @@ struct arguments {
 	bool has_texts;	  /* one was given */
 	bool without_text;
 	bool without_modules;
+	bool uses_debuginfod;
 	char *debug_dirs[OBJECT_DIRS_MAX]; /* owned; absolute */
 	size_t n_debug_dirs;
 };
@@ -97,6 +99,8 @@ static const char usage[] =
 	"      --debug-dir=DIR       look there, too, for modules and their debug\n"
 	"                            information, by build id; may be given several\n"
 	"                            times\n"
+	"      --debuginfod          ask debuginfod servers (DEBUGINFOD_URLS) for what is\n"
+	"                            not here of modules\n"
 	"      --allow-mismatch      accept a recording of another build id\n"
 	"      --stats[=json]        say on standard error what became of every sample\n"
 	"  -h, --help                this text\n"
@@ -118,6 +122,7 @@ enum option_code {
 	OPTION_COMPAT,
 	OPTION_MODULES,
 	OPTION_DEBUG_DIR,
+	OPTION_DEBUGINFOD,
 	OPTION_ALLOW_MISMATCH,
 	OPTION_STATS,
 };
@@ -136,6 +141,7 @@ static const struct option options[] = {
 	{ "compat", required_argument, NULL, OPTION_COMPAT },
 	{ "modules", required_argument, NULL, OPTION_MODULES },
 	{ "debug-dir", required_argument, NULL, OPTION_DEBUG_DIR },
+	{ "debuginfod", no_argument, NULL, OPTION_DEBUGINFOD },
 	{ "allow-mismatch", no_argument, NULL, OPTION_ALLOW_MISMATCH },
 	{ "stats", optional_argument, NULL, OPTION_STATS },
 	{ "help", no_argument, NULL, 'h' },
@@ -249,6 +255,9 @@ static int parse_option(int code, struct arguments *a)
 		return parse_modules(a);
 	case OPTION_DEBUG_DIR:
 		return add_debug_dir(a);
+	case OPTION_DEBUGINFOD:
+		a->uses_debuginfod = true;
+		return 0;
 	case OPTION_ALLOW_MISMATCH:
 		a->allow_mismatch = true;
 		return 0;
@@ -362,14 +371,21 @@ static int open_and_select(struct conversion *c)
 {
 	const struct arguments *a = c->arguments;
 	char index_path[PATH_MAX];
-	const struct module_places places = {
+	cleanup(debuginfod_cleanup) struct debuginfod *debuginfod = NULL;
+	struct module_places places = {
 		.debug_dirs = (const char *const *)a->debug_dirs,
 		.n_debug_dirs = a->n_debug_dirs,
 		.index_path = a->index ? realpath(a->index, index_path) : NULL,
 		.release = c->stats.totals.release[0] ? c->stats.totals.release : NULL,
 	};
-	int r = a->is_llvm ? 0 : modules_open(&c->objects, &c->counts, &places);
+	int r = a->uses_debuginfod ? debuginfod_new(&debuginfod, &c->problem) : 0;
 
+	if (debuginfod) {
+		places.fetch = debuginfod_fetch;
+		places.fetch_context = debuginfod;
+	}
+	if (r == 0 && !a->is_llvm)
+		r = modules_open(&c->objects, &c->counts, &places);
 	return r == 0 ? produce_select(&c->input, &c->produced) : r;
 }
 

@@ -13,6 +13,7 @@ static const char usage[] =
 	"Makes and shows AutoFDO profiles of the Linux kernel.\n"
 	"\n"
 	"  convert      recordings or counters to a profile\n"
+	"  fetch        debug information of the running kernel, from debuginfod\n"
 	"  index        a kernel's symbols, small enough to ship with it\n"
 	"  merge        several profiles to one\n"
 	"  overlap      how alike two profiles are\n"
@@ -39,6 +40,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "convert", command_convert },
+	{ "fetch", command_fetch },
 	{ "index", command_index },
 	{ "merge", command_merge },
 	{ "overlap", command_overlap },

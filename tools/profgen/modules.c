@@ -77,6 +77,8 @@ int modules_open(struct objects *objects, const struct branch_counts *counts,
 		.index_path = places->index_path,
 		.debug_dirs = places->debug_dirs,
 		.n_debug_dirs = places->n_debug_dirs,
+		.fetch = places->fetch,
+		.fetch_context = places->fetch_context,
 	};
 	struct object_finder *finder;
 	int r;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include "aggregate/branch_counts.h"
 #include "base/macros.h"
+#include "kernel/object_files.h"
 #include "symbolize/objects.h"
 
 /* Where to look besides where distributions put them; all borrowed. */
@@ -15,7 +16,9 @@ struct module_places {
 	const char *const *debug_dirs; /* --debug-dir; n_debug_dirs, at most OBJECT_DIRS_MAX */
 	size_t n_debug_dirs;
 	const char *index_path; /* NULL: none */
-	const char *release;	/* uname -r of where it was counted; NULL: not known */
+	object_fetch fetch;	/* as of struct object_places */
+	void *fetch_context;
+	const char *release; /* uname -r of where it was counted; NULL: not known */
 };
 
 /*
