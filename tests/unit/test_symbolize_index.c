@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include "index_compare.h"
+#include "module_example.h"
 #include "symbolize/index_format.h"
 #include "symbolize_example.h"
 
@@ -401,6 +402,61 @@ static void test_index_builder_keeps_to_its_ceiling(void **state)
 	assert_true(problem.text[0]);
 }
 
+/* "f" at 8 to 24 of .text, "g" at the start of .text.unlikely. */
+static struct image *make_module(void)
+{
+	struct dwarf_writer *d;
+	struct image *image;
+	struct module m;
+	uint32_t f, g;
+
+	module_begin(&m, EM_X86_64);
+	d = &m.dwarf;
+	f = module_symbol(&m, "f", module_code(&m, ".text", 0x20), 8);
+	g = module_symbol(&m, "g", module_code(&m, ".text.unlikely", 0x20), 0);
+	dwarf_abbrev(d, 1, DW_TAG_compile_unit, 1, DW_AT_low_pc, DW_FORM_addr, DW_AT_high_pc,
+		     DW_FORM_data4, 0);
+	dwarf_abbrev(d, 2, DW_TAG_subprogram, 0, DW_AT_name, DW_FORM_string, DW_AT_low_pc,
+		     DW_FORM_addr, DW_AT_high_pc, DW_FORM_data4, 0);
+	buf_u8(&d->abbrev, 0);
+	dwarf_unit_begin(d, 4, 0);
+	buf_uleb(&d->info, 1);
+	module_address(&m, f, 0);
+	buf_u32(&d->info, 0x40);
+	for (int i = 0; i < 2; i++) {
+		buf_uleb(&d->info, 2);
+		buf_append(&d->info, i ? "g" : "f", 2);
+		module_address(&m, i ? g : f, 0);
+		buf_u32(&d->info, 16);
+	}
+	buf_u8(&d->info, 0);
+	dwarf_unit_end(d);
+	module_attach_dwarf(&m);
+	image = module_must_open(module_only(module_write(&m)));
+	module_end(&m);
+	return image;
+}
+
+static void test_index_of_a_module_is_laid_out_where_it_is_opened(void **state)
+{
+	struct problem problem = { "" };
+	struct symbols *symbols, *moved;
+	struct names *names;
+	uint8_t *bytes;
+	size_t n_bytes;
+
+	assert_int_equal(names_new(&names, 1 << 20), 0);
+	assert_int_equal(symbols_new(make_module(), names, &symbols, &problem), 0);
+	bytes = index_of(symbols, "m", &n_bytes);
+	assert_int_equal(open_index(bytes, n_bytes, 0x7700000000, &moved, &problem), 0);
+	assert_true(moved->image->text_lo_vaddr == 0x7700000000);
+	assert_non_null(functions_find(&moved->functions, 0x7700000008));
+	assert_same(symbols, moved, true);
+	close_index(moved);
+	close_index(symbols);
+	free(bytes);
+}
+
 static void test_index_of_a_real_kernel_answers_as_its_vmlinux(void **state)
 {
 	static const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
@@ -440,6 +496,7 @@ int main(void)
 		WITH(test_index_of_a_file_outlives_the_descriptor),
 		WITH(test_index_builder_takes_several_objects_but_none_twice),
 		WITH(test_index_builder_keeps_to_its_ceiling),
+		cmocka_unit_test(test_index_of_a_module_is_laid_out_where_it_is_opened),
 		cmocka_unit_test(test_index_of_a_real_kernel_answers_as_its_vmlinux),
 	};
 

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * autofdod-profgen index: all that symbolizing needs to know of a kernel, in one small file.
+ * autofdod-profgen index: all that symbolizing needs to know of a kernel and its modules, in one
+ * small file.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/buf.h"
 #include "commands.h"
+#include "kernel/file_tree.h"
 #include "open_kernel.h"
 #include "output.h"
+#include "symbolize/object_open.h"
+#include "symbolize/objects.h"
 
 #define INDEX_BYTES_MAX ((uint64_t)8 << 30)
 
@@ -21,6 +27,9 @@ static const char usage[] =
 	"built, and shipped with it.\n"
 	"\n"
 	"      --vmlinux=FILE    the kernel, with its debug information\n"
+	"      --modules=DIR     its modules, too: all that are in this folder\n"
+	"      --debug-dir=DIR   where modules' debug information is, if not in\n"
+	"                        them; may be given several times\n"
 	"  -o, --output=FILE     where to write, - for standard output\n"
 	"  -h, --help            this text\n"
 	"\n"
@@ -30,17 +39,29 @@ static const char usage[] =
 struct arguments {
 	const char *vmlinux;
 	const char *output;
+	char *dirs[OBJECT_DIRS_MAX]; /* owned; absolute; the first one is of --modules, or NULL */
+	size_t n_dirs;
 };
 
 enum option_code {
 	OPTION_VMLINUX = 256,
+	OPTION_MODULES,
+	OPTION_DEBUG_DIR,
 };
 
 static const struct option options[] = {
 	{ "vmlinux", required_argument, NULL, OPTION_VMLINUX },
+	{ "modules", required_argument, NULL, OPTION_MODULES },
+	{ "debug-dir", required_argument, NULL, OPTION_DEBUG_DIR },
 	{ "output", required_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
+};
+
+/* What became of the modules. */
+struct tally {
+	uint64_t n_added, n_left;
+	struct problem first; /* why the first one was left out */
 };
 
 static int usage_error(const char *what, const char *value)
@@ -51,30 +72,55 @@ static int usage_error(const char *what, const char *value)
 }
 
 /* -1: go on. */
+static int add_dir(struct arguments *a, size_t i, const char *dir)
+{
+	if (i == 0 && a->dirs[0])
+		return usage_error("a second --modules:", dir);
+	if (i == OBJECT_DIRS_MAX)
+		return usage_error("too many --debug-dir:", dir);
+	a->dirs[i] = realpath(dir, NULL);
+	if (a->dirs[i])
+		return -1;
+	fprintf(stderr, "autofdod-profgen: %s: %s\n", dir, strerror(errno));
+	return EXIT_ERROR;
+}
+
+static int parse_option(int code, struct arguments *a)
+{
+	switch (code) {
+	case OPTION_VMLINUX:
+		a->vmlinux = optarg;
+		return -1;
+	case OPTION_MODULES:
+		return add_dir(a, 0, optarg);
+	case OPTION_DEBUG_DIR:
+		return add_dir(a, a->n_dirs++, optarg);
+	case 'o':
+		a->output = optarg;
+		return -1;
+	case 'h':
+		return command_help(usage);
+	default:
+		return usage_error("see the message above", NULL);
+	}
+}
+
 static int parse(int argc, char **argv, struct arguments *a)
 {
-	int code;
+	int code, status = -1;
 
-	while ((code = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
-		switch (code) {
-		case OPTION_VMLINUX:
-			a->vmlinux = optarg;
-			break;
-		case 'o':
-			a->output = optarg;
-			break;
-		case 'h':
-			return command_help(usage);
-		default:
-			return usage_error("see the message above", NULL);
-		}
-	}
+	while (status < 0 && (code = getopt_long(argc, argv, "ho:", options, NULL)) != -1)
+		status = parse_option(code, a);
+	if (status >= 0)
+		return status;
 	if (optind < argc)
 		return usage_error("unexpected argument:", argv[optind]);
 	if (!a->vmlinux)
 		return usage_error("--vmlinux is missing", NULL);
 	if (!a->output)
 		return usage_error("-o is missing", NULL);
+	if (a->n_dirs > 1 && !a->dirs[0])
+		return usage_error("--debug-dir goes with --modules", NULL);
 	return -1;
 }
 
@@ -89,10 +135,115 @@ static int add_kernel(struct index_builder *builder, const char *path, struct pr
 		r = open_kernel(path, names, &symbols, &index, problem);
 	if (r == 0 && index)
 		r = problem_set(problem, -EINVAL, "%s: is an index already", path);
-	return r == 0 ? index_builder_add(builder, "vmlinux", symbols, problem) : r;
+	return r == 0 ? index_builder_add(builder, OBJECTS_KERNEL_NAME, symbols, problem) : r;
 }
 
-static int run(const struct arguments *a, struct problem *problem)
+/* modules */
+
+/* A sentence of its own for each that is left out; only the first one is kept. */
+static int leave_out(struct tally *tally, const char *path, const char *why)
+{
+	if (tally->n_left++ == 0)
+		problem_set(&tally->first, 0, "%s: %.300s", path, why);
+	return 0;
+}
+
+/* Of a file with code; without, as some modules are, nothing is to be said: no build id. */
+static int read_build_id(const char *path, struct build_id *ret_id, struct problem *problem)
+{
+	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
+	cleanup(close_cleanup) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct image_files files = { .fd = fd, .debug_fd = -1, .alt_fd = -1 };
+	struct image *image;
+	int r;
+
+	if (fd < 0)
+		return problem_set(problem, -errno, "%s", strerror(errno));
+	r = image_open_files(&files, OBJECTS_MODULES_VADDR, &limits, &image, problem);
+	if (r < 0)
+		return r;
+	if (image->n_text && image->build_id.n_bytes == 0)
+		r = problem_set(problem, -ENODATA, "it has no build id");
+	else if (image->n_text)
+		*ret_id = image->build_id;
+	image_free(image);
+	return r;
+}
+
+static int add_module(struct index_builder *builder, struct object_finder *finder,
+		      const struct file_tree_item *item, struct tally *tally)
+{
+	cleanup(names_cleanup) struct names *names = NULL;
+	cleanup(symbols_cleanup) struct symbols *symbols = NULL;
+	struct object_query query = { .name = item->key };
+	struct object_files files = OBJECT_FILES_INIT;
+	struct problem why = { "" };
+	int r = read_build_id(item->path, &query.build_id, &why);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : leave_out(tally, item->path, why.text);
+	if (query.build_id.n_bytes == 0)
+		return 0;
+	r = names_new(&names, SYMBOLS_NAMES_CEILING_BYTES);
+	if (r == 0)
+		r = object_open(finder, &query, OBJECTS_MODULES_VADDR, names, &files, &symbols,
+				&why);
+	object_files_deinit(&files);
+	if (r == OBJECT_OPEN_E_NONE)
+		return leave_out(tally, item->path, why.text);
+	if (r == 0)
+		r = index_builder_add(builder, item->key, symbols, &why);
+	if (r == -EEXIST)
+		return 0; /* the module and its debug file are one */
+	tally->n_added += r == 0;
+	return r;
+}
+
+/* Debug files have no code: what is theirs is found by the build id of the module. */
+static bool is_module(const struct file_tree_item *item)
+{
+	const char *dot = strrchr(item->path, '.');
+
+	return strcmp(item->key, OBJECTS_KERNEL_NAME) != 0 && (!dot || strcmp(dot, ".debug") != 0);
+}
+
+static int add_all(struct index_builder *builder, struct object_finder *finder,
+		   const struct file_tree *tree, struct tally *tally)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < tree->n; i++)
+		if (is_module(&tree->items[i]))
+			r = add_module(builder, finder, &tree->items[i], tally);
+	return r;
+}
+
+static int add_modules(struct index_builder *builder, const struct arguments *a,
+		       struct tally *tally, struct problem *problem)
+{
+	cleanup(close_cleanup) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct object_places places = {
+		.root_fd = root_fd,
+		.debug_dirs = (const char *const *)a->dirs,
+		.n_debug_dirs = a->n_dirs,
+	};
+	struct object_finder *finder;
+	struct file_tree tree = { 0 };
+	int r = file_tree_read(root_fd, a->dirs[0], &tree);
+
+	if (r == 0 && tree.error)
+		r = problem_set(problem, tree.error, "%s: %s", a->dirs[0], strerror(-tree.error));
+	if (r == 0)
+		r = object_finder_new(&places, &finder);
+	if (r == 0) {
+		r = add_all(builder, finder, &tree, tally);
+		object_finder_free(finder);
+	}
+	file_tree_deinit(&tree);
+	return r;
+}
+
+static int run(const struct arguments *a, struct tally *tally, struct problem *problem)
 {
 	cleanup(index_builder_cleanup) struct index_builder *builder = NULL;
 	struct buf buf = BUF_INIT(INDEX_BYTES_MAX);
@@ -100,6 +251,8 @@ static int run(const struct arguments *a, struct problem *problem)
 
 	if (r == 0)
 		r = add_kernel(builder, a->vmlinux, problem);
+	if (r == 0 && a->dirs[0])
+		r = add_modules(builder, a, tally, problem);
 	if (r == 0)
 		r = index_builder_finish(builder, &buf);
 	if (r == 0)
@@ -108,17 +261,32 @@ static int run(const struct arguments *a, struct problem *problem)
 	return r;
 }
 
+static int report(int r, const struct tally *tally, const struct problem *problem)
+{
+	if (r < 0) {
+		fprintf(stderr, "autofdod-profgen: %s\n",
+			problem->text[0] ? problem->text : strerror(-r));
+		return EXIT_ERROR;
+	}
+	if (tally->n_left)
+		fprintf(stderr,
+			"autofdod-profgen: warning: %llu of %llu modules are not in the index: "
+			"%s\n",
+			(unsigned long long)tally->n_left,
+			(unsigned long long)(tally->n_left + tally->n_added), tally->first.text);
+	return EXIT_OK;
+}
+
 int command_index(int argc, char **argv)
 {
-	struct arguments arguments = { 0 };
+	struct arguments arguments = { .n_dirs = 1 };
 	struct problem problem = { "" };
-	int status = parse(argc, argv, &arguments), r;
+	struct tally tally = { 0 };
+	int status = parse(argc, argv, &arguments);
 
-	if (status >= 0)
-		return status;
-	r = run(&arguments, &problem);
-	if (r == 0)
-		return EXIT_OK;
-	fprintf(stderr, "autofdod-profgen: %s\n", problem.text[0] ? problem.text : strerror(-r));
-	return EXIT_ERROR;
+	if (status < 0)
+		status = report(run(&arguments, &tally, &problem), &tally, &problem);
+	for (size_t i = 0; i < OBJECT_DIRS_MAX; i++)
+		free(arguments.dirs[i]);
+	return status;
 }
