@@ -89,6 +89,25 @@ judge_worker() {
 	[ "$(< worker/net)" != "$(< net)" ] || fail "the worker has a network"
 }
 
+# text_of MANIFEST: what instructions were judged by
+text_of() {
+	from "$1" '[.. | objects | .text | select(type == "string")] | first'
+}
+
+judge_live() {
+	equal "live text" "$(from published.json .status.publication.live_text.state)" read
+	at_least "pages" "$(from published.json .status.publication.live_text.pages)" 50
+	equal "refused" "$(from published.json .status.publication.live_text.refused)" 0
+	equal "judged by" "$(text_of manifest.json)" live
+	ended masked 0
+	equal "where it is masked" "$(from masked-status.json .status.publication.live_text.state)" missing
+	equal "judged by" "$(text_of masked.json)" sites
+	ended unmasked 0
+	equal "judged by" "$(text_of unmasked.json)" live
+	has_event journal.json live-text-read .AUTOFDOD_PAGES
+	has_event journal.json live-text-missing .AUTOFDOD_REASON
+}
+
 judge_boot() {
 	equal "enabled" "$(sort -u enabled)" enabled
 	has_line status.txt 'Active: active \(running\)'
@@ -114,6 +133,25 @@ judge_boot() {
 	ended pause 0
 	equal "state" "$(from paused.json .status.state)" paused
 	ended resume 0
+	judge_live
+}
+
+# It has what could read all memory, and nothing else.
+judge_text() {
+	local key
+
+	for key in CapInh CapPrm CapEff CapBnd CapAmb; do
+		equal "live text: $key" "$(right text $key)" 0000000000000000
+	done
+	equal "no new privileges" "$(right text NoNewPrivs)" 1
+	equal "filtered" "$(right text Seccomp)" 2
+	[ "$(right text Uid | cut -f 1)" -ne 0 ] || fail "who reads live text is root"
+	[ "$(right text Uid | cut -f 1)" != "$(right "$(< main)" Uid | cut -f 1)" ] ||
+		fail "who reads live text is the daemon's user"
+	has_line text/fds ' 0 -> /proc/kcore$'
+	[ "$(< text/net)" != "$(< net)" ] || fail "who reads live text has a network"
+	has_line exposure-text '^-> Overall exposure level for autofdod-text@0.service: 0\.[0-5]'
+	says stranger-text 13 'Permission denied'
 }
 
 judge_rights() {
@@ -137,6 +175,7 @@ judge_rights() {
 	[ "$(< "$(< main)/net")" != "$(< net)" ] || fail "the daemon has a network"
 	has_line "$(< main)/fds" ' 0 -> /proc/kallsyms$'
 	has_line exposure '^-> Overall exposure level for autofdod.service: (0|1\.[0-5])'
+	judge_text
 }
 
 judge_journal() {

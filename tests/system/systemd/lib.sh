@@ -76,6 +76,27 @@ worker() {
 	return 1
 }
 
+# A connection that asks for nothing, until it is killed
+# shellcheck disable=SC2016,SC2034 # Perl's
+connect_to_text='use Socket; socket(S, AF_UNIX, SOCK_SEQPACKET, 0) or die $!;
+	connect(S, pack_sockaddr_un("/run/autofdod/text")) or die "$!\n"; sleep 60'
+
+hold_text() {
+	exec perl -e "$connect_to_text"
+}
+
+# The process that serves live text, while there is one; as worker
+text_process() {
+	local process
+
+	while read -r process; do
+		[ "$(< "/proc/$process/comm")" != autofdod-text ] ||
+			[ "$(sed -n 's/^Seccomp:[[:space:]]*//p' "/proc/$process/status")" != 2 ] ||
+			{ echo "$process"; return 0; }
+	done < <(cat /sys/fs/cgroup/system.slice/system-autofdod*text.slice/*.service/cgroup.procs)
+	return 1
+}
+
 # mark, journal_since_mark: what the journal has got of the units meanwhile
 mark() {
 	sleep 1
