@@ -131,9 +131,10 @@ static int write_section(struct writer *w)
 	uint64_t off = w->section->vaddr - w->parts->base_vaddr;
 	char name[INDEX_SECTION_NAME_BYTES] = { 0 };
 
-	if (off > UINT32_MAX || w->section->n_bytes > UINT32_MAX - off)
+	if (w->section->vaddr < w->parts->base_vaddr || off > UINT32_MAX ||
+	    w->section->n_bytes > UINT32_MAX - off)
 		return problem_set(w->parts->problem, -E2BIG,
-				   "index: section %s is not within 4 GiB of the image's base",
+				   "index: section %s is not within 4 GiB above the image's base",
 				   w->section->name);
 	strncpy(name, w->section->name, sizeof(name) - 1);
 	buf_u32(buf, (uint32_t)off);
