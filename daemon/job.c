@@ -10,12 +10,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
 #include "job_live.h"
+#include "job_modules.h"
 #include "kernel/map.h"
 #include "previous.h"
 #include "profile/facts.h"
+#include "profile/object_facts.h"
 #include "profile/produce.h"
 #include "profile/unsymbolized.h"
 #include "symbolize/live_text.h"
@@ -49,6 +52,20 @@ static double overlap_with(int previous_fd, const struct produce_input *input,
 	return overlap;
 }
 
+static int put_objects(const struct objects *objects, const struct object_figures *figures,
+		       struct worker_out *out)
+{
+	struct object_facts *items;
+	size_t n;
+	int r = object_facts_list(objects, figures, &items, &n);
+
+	if (r < 0)
+		return r;
+	r = worker_out_put(out, JOB_OBJECTS, items, n * sizeof(*items));
+	free(items);
+	return r;
+}
+
 static int put_profile(const struct produce_input *input, int previous_fd, struct worker_out *out,
 		       struct profile_facts *facts)
 {
@@ -61,6 +78,8 @@ static int put_profile(const struct produce_input *input, int previous_fd, struc
 		r = put_encoded(input, &produced, PRODUCE_EXTBINARY, JOB_PROFILE, out);
 	if (r == 0)
 		r = put_encoded(input, &produced, PRODUCE_UNSYMBOLIZED, JOB_DUMP, out);
+	if (r == 0)
+		r = put_objects(input->objects, produced.figures_of, out);
 	if (r == 0) {
 		produce_facts(input, &produced, facts);
 		facts->overlap = overlap_with(previous_fd, input, &produced);
@@ -133,11 +152,15 @@ static int symbolize(const struct job *job, struct objects *objects,
 	};
 	uint64_t window_vaddr =
 		base_vaddr(job, objects->kernel->symbols->image) - MAP_WINDOW_BELOW_BYTES;
-	struct snapshot_piece window = { 0, UINT32_MAX, window_vaddr };
-	int r = counters_snapshot(counters, window_vaddr, &counts);
+	cleanup(job_pieces_deinit) struct job_pieces pieces = { 0 };
+	int r = job_pieces_make(job->placement_fd, window_vaddr, objects, &pieces, problem);
 
+	if (r == 0)
+		r = counters_snapshot_pieces(counters, pieces.items, pieces.n, &counts);
+	if (r == 0)
+		r = job_modules_open(&job->places, &counts, objects);
 	if (r == 0 && job->live_fd >= 0)
-		r = job_live_read(job->live_fd, &window, 1, &live, problem);
+		r = job_live_read(job->live_fd, pieces.items, pieces.n, &live, problem);
 	if (r == 0) {
 		input.live = live;
 		input.objects = objects;
@@ -148,19 +171,28 @@ static int symbolize(const struct job *job, struct objects *objects,
 	return r;
 }
 
-static int dump_only(const struct counters *counters, const char *why, struct worker_out *out,
-		     struct profile_facts *facts)
+/*
+ * Of the kernel alone: where modules are beside it is a secret of this boot, and there is no other
+ * address for them that would mean something.
+ */
+static int dump_only(const struct job *job, const struct counters *counters, const char *why,
+		     struct worker_out *out, struct profile_facts *facts, struct problem *problem)
 {
+	cleanup(job_pieces_deinit) struct job_pieces pieces = { 0 };
 	struct branch_counts counts = { 0 };
 	struct buf buf = BUF_INIT(OUTPUT_BYTES_MAX);
-	int r = counters_snapshot(counters, -MAP_WINDOW_BELOW_BYTES, &counts);
+	int r = job_pieces_make(job->placement_fd, -MAP_WINDOW_BELOW_BYTES, NULL, &pieces, problem);
 
+	if (r == 0)
+		r = counters_snapshot_pieces(counters, pieces.items, pieces.n, &counts);
 	if (r < 0)
 		return r;
 	unsymbolized_encode(&counts, 0, &buf);
 	r = buf.error;
 	if (r == 0)
 		r = worker_out_put(out, JOB_DUMP, buf.data, buf.n_bytes);
+	if (r == 0)
+		r = worker_out_put(out, JOB_OBJECTS, NULL, 0);
 	facts->n_branches = counts.n_branches;
 	facts->n_ranges = counts.n_ranges;
 	snprintf(facts->reason, sizeof(facts->reason), "%.*s", (int)sizeof(facts->reason) - 1, why);
@@ -178,6 +210,8 @@ size_t job_fds(const struct job *job, int fds[JOB_FDS_MAX])
 		fds[n++] = job->previous_fd;
 	if (job->live_fd >= 0)
 		fds[n++] = job->live_fd;
+	if (job->placement_fd >= 0)
+		fds[n++] = job->placement_fd;
 	return n;
 }
 
@@ -197,7 +231,7 @@ int job_run(void *context, struct worker_out *out, struct problem *problem)
 	if (r == 0)
 		r = find_kernel(job, &objects, &vmlinux)
 			    ? symbolize(job, &objects, counters, out, &facts, problem)
-			    : dump_only(counters, vmlinux.why, out, &facts);
+			    : dump_only(job, counters, vmlinux.why, out, &facts, problem);
 	if (r == 0)
 		r = worker_out_put(out, JOB_VMLINUX, &vmlinux, sizeof(vmlinux));
 	return r == 0 ? worker_out_put(out, JOB_FACTS, &facts, sizeof(facts)) : r;

@@ -21,6 +21,7 @@ enum job_section {
 	JOB_PROFILE,   /* extbinary; with a vmlinux only */
 	JOB_DUMP,      /* unsymbolized counts; always */
 	JOB_VMLINUX,   /* struct job_vmlinux; always */
+	JOB_OBJECTS,   /* array of struct object_facts; always */
 };
 
 /* Which vmlinux it was, or why there is no profile. Plain data, text NUL-terminated. */
@@ -40,15 +41,20 @@ struct job {
 	bool is_ip_only;
 	int previous_fd; /* a profile to compare with, previous.h; -1: none, as one that is none */
 	int live_fd;	 /* live text, job_live.h; -1: none */
+	/* where modules are in the counters, kernel/placement.h; -1: all offsets are the kernel's */
+	int placement_fd;
 	double lost_share; /* of the samples taken, or SHARE_UNKNOWN */
 	/* Why no vmlinux is looked for, so that no foreign file is read; NULL: one is. Of a fork.
 	 */
 	const char *without_vmlinux;
 };
 
-#define JOB_FDS_MAX 3u
+#define JOB_FDS_MAX 4u
 
-/* What the job reads from; how many: the view's; the previous profile's and live text's, if any. */
+/*
+ * What the job reads from; how many: the view's; the previous profile's, live text's and the
+ * placement's, if any.
+ */
 size_t job_fds(const struct job *job, int fds[JOB_FDS_MAX]);
 /* A worker_job; context is a struct job. */
 int job_run(void *context, struct worker_out *out, struct problem *problem);

@@ -10,11 +10,12 @@
 #include <string.h>
 #include "profile/verdict.h"
 
-#define MAGIC 0x32716a61u /* "ajq2" */
+#define MAGIC 0x33716a61u /* "ajq3" */
 #define IS_IP_ONLY (1u << 0)
 #define HAS_PREVIOUS (1u << 1)
 #define HAS_LIVE (1u << 2)
-#define ALL_FLAGS (IS_IP_ONLY | HAS_PREVIOUS | HAS_LIVE)
+#define HAS_PLACEMENT (1u << 3)
+#define ALL_FLAGS (IS_IP_ONLY | HAS_PREVIOUS | HAS_LIVE | HAS_PLACEMENT)
 
 struct layout {
 	uint32_t magic;
@@ -89,7 +90,8 @@ int job_request_write(const struct job *job, struct job_request *ret_request,
 		.magic = MAGIC,
 		.flags = (job->is_ip_only ? IS_IP_ONLY : 0) |
 			 (job->previous_fd >= 0 ? HAS_PREVIOUS : 0) |
-			 (job->live_fd >= 0 ? HAS_LIVE : 0),
+			 (job->live_fd >= 0 ? HAS_LIVE : 0) |
+			 (job->placement_fd >= 0 ? HAS_PLACEMENT : 0),
 		.n_edge_slots = job->view.config.n_edge_slots,
 		.n_range_slots = job->view.config.n_range_slots,
 		.chain = job->view.config.chain,
@@ -165,7 +167,18 @@ static bool are_numbers(const struct layout *l)
 	       (is_share || l->lost_share == SHARE_UNKNOWN);
 }
 
-static void take(const struct layout *l, const int *fds, size_t n_fds, struct job_taken *taken)
+/* In the order of job_fds(), which is that of the flags. */
+static size_t n_fds_of(uint32_t flags)
+{
+	return 1 + !!(flags & HAS_PREVIOUS) + !!(flags & HAS_LIVE) + !!(flags & HAS_PLACEMENT);
+}
+
+static int fd_of(uint32_t flags, uint32_t flag, const int *fds)
+{
+	return flags & flag ? fds[n_fds_of(flags & (flag - 1))] : -1;
+}
+
+static void take(const struct layout *l, const int *fds, struct job_taken *taken)
 {
 	memcpy(taken->release, l->release, sizeof(l->release));
 	memcpy(taken->base_symbol, l->base_symbol, sizeof(l->base_symbol));
@@ -195,17 +208,12 @@ static void take(const struct layout *l, const int *fds, size_t n_fds, struct jo
 		},
 		.base_symbol = taken->base_symbol[0] ? taken->base_symbol : NULL,
 		.is_ip_only = l->flags & IS_IP_ONLY,
-		.previous_fd = l->flags & HAS_PREVIOUS ? fds[1] : -1,
-		.live_fd = l->flags & HAS_LIVE ? fds[n_fds - 1] : -1,
+		.previous_fd = fd_of(l->flags, HAS_PREVIOUS, fds),
+		.live_fd = fd_of(l->flags, HAS_LIVE, fds),
+		.placement_fd = fd_of(l->flags, HAS_PLACEMENT, fds),
 		.lost_share = l->lost_share,
 	};
 	memcpy(taken->job.kernel.build_id.bytes, l->build_id, sizeof(l->build_id));
-}
-
-/* In the order of job_fds(). */
-static size_t n_fds_of(uint32_t flags)
-{
-	return 1 + !!(flags & HAS_PREVIOUS) + !!(flags & HAS_LIVE);
 }
 
 int job_request_read(const void *bytes, size_t n_bytes, const int *fds, size_t n_fds,
@@ -232,6 +240,6 @@ int job_request_read(const void *bytes, size_t n_bytes, const int *fds, size_t n
 				   l.release, l.vmlinux);
 	if (!are_numbers(&l))
 		return problem_set(problem, -EBADMSG, "job: a number that cannot be");
-	take(&l, fds, n_fds, ret_taken);
+	take(&l, fds, ret_taken);
 	return 0;
 }

@@ -358,6 +358,7 @@ static int start_worker(struct daemon *d, struct problem *problem)
 		.is_ip_only = d->host->mode == EVENT_MODE_IP,
 		.previous_fd = previous_fd,
 		.live_fd = live_fd(d),
+		.placement_fd = d->modules.placement ? placement_view_fd(d->modules.placement) : -1,
 		.lost_share = lost_share(&p->sums),
 	};
 	publication_query(d, &p->job.places, &p->job.kernel);

@@ -21,7 +21,7 @@ static void must(bool is_so)
 
 static void read_job(const void *bytes, size_t n_bytes, size_t n_fds)
 {
-	static const int fds[JOB_FDS_MAX] = { 3, 4 };
+	static const int fds[JOB_FDS_MAX] = { 3, 4, 5, 6 };
 	static struct job_taken taken;
 	struct job_request again;
 	struct problem problem = { "" };

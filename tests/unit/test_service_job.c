@@ -14,10 +14,14 @@
 #include <cmocka.h>
 #include "collect/branch.h"
 #include "elf_writer.h"
+#include "kernel/placement.h"
 #include "profile/facts.h"
+#include "service/job_modules.h"
+#include "symbolize/objects.h"
 
 #define WINDOW_IP 0xffffffff00000000ull
 #define TEXT_IP (WINDOW_IP + (2ull << 30))
+#define MODULE_IP (TEXT_IP + (1ull << 30))
 
 struct fixture {
 	char path[64]; /* of a vmlinux; the test's to write */
@@ -67,9 +71,29 @@ static int setup(void **state)
 		.lost_share = 0,
 		.previous_fd = -1,
 		.live_fd = -1,
+		.placement_fd = -1,
 	};
 	*state = f;
 	return 0;
+}
+
+/* A list in which the window's first 2 GiB are nobody's; the caller's to free. */
+static struct placement *give_placement(struct fixture *f)
+{
+	const struct placed kernel = { .kind = PLACED_KERNEL,
+				       .name = "vmlinux",
+				       .lo_off = TEXT_IP - WINDOW_IP,
+				       .hi_off = TEXT_IP - WINDOW_IP + 0xffff };
+	const struct build_id id = { { 0x77 }, 20 };
+	struct placement *placement = NULL;
+	uint32_t off;
+
+	assert_int_equal(placement_new(1, &kernel, &placement), 0);
+	assert_int_equal(placement_place(placement, "veth", &id, MODULE_IP - WINDOW_IP,
+					 MODULE_IP - WINDOW_IP + 0xfff, &off),
+			 0);
+	f->job.placement_fd = placement_view_fd(placement);
+	return placement;
 }
 
 static int teardown(void **state)
@@ -151,6 +175,76 @@ static void test_job_without_vmlinux_gives_the_counts_and_says_why(void **state)
 }
 
 /* Of the right build, with all that a search looks for, and of no use. */
+/* Where a module is beside the kernel is a secret of this boot. */
+static void test_job_without_vmlinux_tells_nothing_of_modules(void **state)
+{
+	static const struct branch_entry entries[] = {
+		{ MODULE_IP + 0x20, MODULE_IP + 0x40, 0 },
+		{ TEXT_IP + 0x50, MODULE_IP + 0x10, 0 },
+	};
+	struct fixture *f = *state;
+	const struct worker_section *dump;
+	struct placement *placement;
+
+	tally_release(f->tally);
+	tally_discard(f->tally, TALLY_CLOSED);
+	assert_int_equal(tally_work(f->tally, SIZE_MAX), 0);
+	counters_add_stack(tally_live(f->tally), WINDOW_IP, entries, 2, 3);
+	assert_int_equal(tally_close_interval(f->tally, 1), 0);
+	tally_hold(f->tally);
+	f->job.view = tally_view(f->tally, TALLY_CLOSED);
+	placement = give_placement(f);
+	run(f);
+	dump = worker_result_find(&f->result, JOB_DUMP);
+	/* without the list it would be: 40000010 and more */
+	assert_null(memmem(dump->bytes, dump->n_bytes, "400000", 6));
+	assert_non_null(worker_result_find(&f->result, JOB_OBJECTS));
+	placement_free(placement);
+}
+
+/* As any other file of a former process. */
+static void test_job_with_a_damaged_placement_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct snapshot_piece piece;
+	struct job_pieces pieces = { &piece, 77 };
+	struct problem problem = { "" };
+	int fd = memfd_create("damaged", MFD_CLOEXEC);
+
+	(void)f;
+	assert_int_equal(write(fd, "damaged", 7), 7);
+	assert_int_equal(job_pieces_make(fd, 0, NULL, &pieces, &problem), -EBADMSG);
+	assert_string_equal(problem.text, "placement: nothing that we wrote");
+	assert_int_equal(pieces.n, 77);
+	close(fd);
+}
+
+/* Each module where the objects have it, the kernel where it is linked to. */
+static void test_job_pieces_are_those_of_the_placement(void **state)
+{
+	struct fixture *f = *state;
+	struct placement *placement = give_placement(f);
+	struct objects objects = { 0 };
+	struct job_pieces pieces = { 0 };
+	struct problem problem = { "" };
+
+	assert_int_equal(placement_lose(placement, 0x1000, 0x1fff), 0);
+	assert_int_equal(objects_init(&objects), 0);
+	assert_int_equal(
+		job_pieces_make(f->job.placement_fd, 0x1000000, &objects, &pieces, &problem), 0);
+	assert_int_equal(pieces.n, 2);
+	assert_int_equal(pieces.items[0].lo_off, TEXT_IP - WINDOW_IP);
+	assert_int_equal(pieces.items[0].vaddr, 0x1000000 + (TEXT_IP - WINDOW_IP));
+	assert_int_equal(pieces.items[1].lo_off, MODULE_IP - WINDOW_IP);
+	assert_int_equal(pieces.items[1].hi_off, MODULE_IP - WINDOW_IP + 0xfff);
+	assert_int_equal(pieces.items[1].vaddr, objects.items[0]->lo_vaddr);
+	assert_string_equal(objects.items[0]->name, "veth");
+	assert_int_equal(objects.items[0]->build_id.bytes[0], 0x77);
+	job_pieces_deinit(&pieces);
+	objects_deinit(&objects);
+	placement_free(placement);
+}
+
 static void test_job_with_useless_vmlinux_gives_the_counts_and_says_why(void **state)
 {
 	struct fixture *f = *state;
@@ -209,6 +303,9 @@ int main(void)
 #define JOB_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		JOB_TEST(test_job_without_vmlinux_gives_the_counts_and_says_why),
+		JOB_TEST(test_job_without_vmlinux_tells_nothing_of_modules),
+		JOB_TEST(test_job_with_a_damaged_placement_is_refused),
+		JOB_TEST(test_job_pieces_are_those_of_the_placement),
 		JOB_TEST(test_job_with_useless_vmlinux_gives_the_counts_and_says_why),
 		cmocka_unit_test(test_job_result_without_vmlinux_section_is_malformed),
 		cmocka_unit_test(test_job_text_of_a_worker_ends),

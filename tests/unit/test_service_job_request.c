@@ -49,6 +49,7 @@ static struct job some_job(void)
 		.is_ip_only = true,
 		.previous_fd = 12,
 		.live_fd = 13,
+		.placement_fd = 14,
 		.lost_share = 0.25,
 	};
 }
@@ -108,6 +109,7 @@ static void assert_same(const struct job *a, const struct job *b)
 	assert_int_equal(a->is_ip_only, b->is_ip_only);
 	assert_int_equal(a->previous_fd, b->previous_fd);
 	assert_int_equal(a->live_fd, b->live_fd);
+	assert_int_equal(a->placement_fd, b->placement_fd);
 	assert_true(a->lost_share == b->lost_share);
 	assert_null(b->without_vmlinux);
 }
@@ -132,26 +134,27 @@ static void test_job_request_without_what_may_be_missing(void **state)
 	job.places.n_debug_dirs = job.places.n_cache_dirs = 0;
 	job.base_symbol = NULL;
 	job.is_ip_only = false;
-	job.previous_fd = job.live_fd = -1;
+	job.previous_fd = job.live_fd = job.placement_fd = -1;
 	job.lost_share = SHARE_UNKNOWN;
 	job.view.config.chain = CHAIN_LLVM;
 	pass(&job, &taken);
 	assert_same(&job, &taken.job);
 }
 
-/* Live text is the last descriptor, whether there is a previous profile or not. */
-static void test_job_request_live_text_without_a_previous_profile(void **state)
+/* Each descriptor is what it was, whichever others there are. */
+static void test_job_request_with_any_of_its_descriptors(void **state)
 {
-	struct job job = some_job();
 	struct job_taken taken;
 
-	job.previous_fd = -1;
-	pass(&job, &taken);
-	assert_same(&job, &taken.job);
-	job.live_fd = -1;
-	job.previous_fd = 12;
-	pass(&job, &taken);
-	assert_same(&job, &taken.job);
+	for (unsigned int which = 0; which < 8; which++) {
+		struct job job = some_job();
+
+		job.previous_fd = which & 1 ? 12 : -1;
+		job.live_fd = which & 2 ? 13 : -1;
+		job.placement_fd = which & 4 ? 14 : -1;
+		pass(&job, &taken);
+		assert_same(&job, &taken.job);
+	}
 }
 
 static void test_job_request_text_too_long_is_an_error(void **state)
@@ -270,7 +273,7 @@ static void test_job_request_of_another_size_is_refused(void **state)
 	struct job_request request;
 	struct job_taken taken;
 	struct problem problem = { "" };
-	const int fds[4] = { 1, 2, 3, 4 };
+	const int fds[5] = { 1, 2, 3, 4, 5 };
 
 	write_job(&job, &request);
 	for (size_t n = 0; n < 3; n++)
@@ -278,14 +281,14 @@ static void test_job_request_of_another_size_is_refused(void **state)
 						  n == 0 ? 1 : 2, &taken, &problem),
 				 -EBADMSG);
 	assert_int_equal(
-		job_request_read(request.bytes, sizeof(request.bytes), fds, 4, &taken, &problem),
+		job_request_read(request.bytes, sizeof(request.bytes), fds, 5, &taken, &problem),
 		-EBADMSG);
 	assert_int_equal(job_request_read(none, 0, fds, 0, &taken, &problem), -EBADMSG);
 	assert_int_equal(job_request_read(none, sizeof(none), fds, 1, &taken, &problem), -EBADMSG);
 	job.previous_fd = -1;
 	write_job(&job, &request);
 	assert_int_equal(
-		job_request_read(request.bytes, sizeof(request.bytes), fds, 3, &taken, &problem),
+		job_request_read(request.bytes, sizeof(request.bytes), fds, 4, &taken, &problem),
 		-EBADMSG);
 	assert_int_equal(
 		job_request_read(request.bytes, sizeof(request.bytes), fds, 0, &taken, &problem),
@@ -297,7 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_job_request_read_is_what_was_written),
 		cmocka_unit_test(test_job_request_without_what_may_be_missing),
-		cmocka_unit_test(test_job_request_live_text_without_a_previous_profile),
+		cmocka_unit_test(test_job_request_with_any_of_its_descriptors),
 		cmocka_unit_test(test_job_request_text_too_long_is_an_error),
 		cmocka_unit_test(test_job_request_mangled_is_refused),
 		cmocka_unit_test(test_job_request_share_that_is_none_is_refused),
