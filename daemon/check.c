@@ -72,8 +72,14 @@ static void look_at_user(const struct daemon_options *options, struct check *che
 /* 0, -ENOMEM */
 static int look_at_files(const struct daemon_options *options, int root_fd, struct check *check)
 {
+	static const char *const caches[] = { OBJECT_CACHE_DIR };
 	struct object_dirs dirs;
-	struct object_places places = { .root_fd = root_fd, .release = check->identity.release };
+	struct object_places places = {
+		.root_fd = root_fd,
+		.release = check->identity.release,
+		.cache_dirs = caches,
+		.n_cache_dirs = array_size(caches),
+	};
 	struct object_query query = {
 		.name = "vmlinux",
 		.build_id = check->identity.build_id,

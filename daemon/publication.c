@@ -123,6 +123,7 @@ static void fail(struct daemon *d, const char *what, const struct problem *probl
 void publication_query(struct daemon *d, struct object_places *ret_places,
 		       struct object_query *ret_kernel)
 {
+	static const char *const caches[] = { OBJECT_CACHE_DIR };
 	const char *configured = d->options->vmlinux;
 	struct object_dirs *dirs = &d->publication.debug_dirs;
 
@@ -133,6 +134,8 @@ void publication_query(struct daemon *d, struct object_places *ret_places,
 		.release = d->host->identity.release,
 		.debug_dirs = dirs->items,
 		.n_debug_dirs = dirs->n,
+		.cache_dirs = caches,
+		.n_cache_dirs = array_size(caches),
 	};
 	*ret_kernel = (struct object_query){
 		.name = "vmlinux",

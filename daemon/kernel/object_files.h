@@ -24,6 +24,9 @@ struct problem;
 #define OBJECT_DIRS_MAX 8u     /* of each kind in struct object_places */
 #define OBJECT_DIRS_SIZE 1024u /* of a list of them, with its NUL */
 
+/* Where autofdod and autofdod-profgen fetch leave what they have made or brought. */
+#define OBJECT_CACHE_DIR "/var/cache/autofdod"
+
 enum object_role {
 	OBJECT_INDEX, /* what autofdod-profgen index writes */
 	OBJECT_CODE,  /* an ELF file with code, and with debug information if no other has it */

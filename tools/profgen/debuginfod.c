@@ -7,10 +7,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/problem.h"
+#include "base/small_file.h"
 
 #define LIBRARY "libdebuginfod.so.1"
 
@@ -53,12 +56,43 @@ static int load(struct debuginfod *d, struct problem *problem)
 	return d->client ? 0 : problem_set(problem, -ENOMEM, "debuginfod: no client");
 }
 
+/*
+ * What a login shell has from the distribution's profile.d/debuginfod.sh, a service does not: the
+ * lines of /etc/debuginfod, NAME.urls. Set but empty stays empty.
+ */
+static int take_urls_of_system(void)
+{
+	char text[4096] = "";
+	size_t n = 0;
+	glob_t found;
+	int r = 0;
+
+	if (glob("/etc/debuginfod/*.urls", 0, NULL, &found) != 0)
+		return 0;
+	for (size_t i = 0; i < found.gl_pathc && n < sizeof(text) - 1; i++) {
+		if (small_file_read_text(AT_FDCWD, found.gl_pathv[i], text + n,
+					 sizeof(text) - 1 - n) == 0)
+			n += strlen(text + n);
+		text[n++] = ' ';
+		text[n] = '\0';
+	}
+	globfree(&found);
+	for (char *c = text; *c; c++)
+		*c = *c == '\n' ? ' ' : *c;
+	if (n > 0)
+		r = setenv("DEBUGINFOD_URLS", text, 1);
+	return r < 0 ? -errno : 0;
+}
+
 int debuginfod_new(struct debuginfod **ret_debuginfod, struct problem *problem)
 {
 	cleanup(debuginfod_cleanup) struct debuginfod *d = NULL;
-	const char *urls = getenv("DEBUGINFOD_URLS");
-	int r;
+	const char *urls;
+	int r = getenv("DEBUGINFOD_URLS") ? 0 : take_urls_of_system();
 
+	if (r < 0)
+		return r;
+	urls = getenv("DEBUGINFOD_URLS");
 	if (!urls || !urls[strspn(urls, " ")])
 		return problem_set(problem, -ENOENT,
 				   "debuginfod: DEBUGINFOD_URLS names no servers");

@@ -112,6 +112,35 @@ struct fetching {
 	size_t n_here, n_fetched, n_nowhere;
 };
 
+/* The library keeps what it brings to itself (0700); autofdod's worker is another user. */
+static int share(int fd, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[OBJECT_PATH_SIZE];
+
+	if (!slash)
+		return -EINVAL;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+	return fchmod(fd, 0644) < 0 || chmod(folder, 0755) < 0 ? -errno : 0;
+}
+
+/* An object_fetch; context is a struct debuginfod. */
+static int fetch_shared(void *context, const struct build_id *build_id, enum object_role role,
+			int *ret_fd, char *ret_name, struct problem *problem)
+{
+	int r = debuginfod_fetch(context, build_id, role, ret_fd, ret_name, problem);
+
+	if (r < 0)
+		return r;
+	r = share(*ret_fd, ret_name);
+	if (r < 0) {
+		close_cleanup(ret_fd);
+		*ret_fd = -1;
+		return problem_set(problem, r, "%s cannot be shared: %s", ret_name, strerror(-r));
+	}
+	return 0;
+}
+
 /* Whether the object's files are here now; says so. Negative: -ENOMEM. */
 static int fetch_object(struct fetching *f, const char *name, const struct build_id *build_id)
 {
@@ -180,7 +209,7 @@ static int run(const struct arguments *a, struct fetching *f, struct problem *pr
 		.n_debug_dirs = a->n_debug_dirs,
 		.cache_dirs = &a->cache,
 		.n_cache_dirs = 1,
-		.fetch = debuginfod_fetch,
+		.fetch = fetch_shared,
 	};
 	struct utsname uts;
 	int is_here, r = make_cache(a->cache, problem);
@@ -209,7 +238,7 @@ static int run(const struct arguments *a, struct fetching *f, struct problem *pr
 
 int command_fetch(int argc, char **argv)
 {
-	struct arguments arguments = { .cache = "/var/cache/autofdod" };
+	struct arguments arguments = { .cache = OBJECT_CACHE_DIR };
 	struct fetching f = { .root_fd = -1 };
 	struct problem problem = { "" };
 	int status = parse(argc, argv, &arguments);
