@@ -129,7 +129,8 @@ int produce_profile(const struct produce_input *input, struct produced *produced
 }
 
 /* BOLT optimizes one file, which is the kernel here. */
-static int encode_bolt(const struct produce_input *input, struct buf *buf)
+static int encode_bolt(const struct produce_input *input, const struct branch_counts *counts,
+		       struct buf *buf)
 {
 	const struct functions *f = &input->objects->kernel->symbols->functions;
 	cleanup(free_cleanup) uint64_t *starts = malloc((f->n_starts + 1) * sizeof(*starts));
@@ -138,7 +139,27 @@ static int encode_bolt(const struct produce_input *input, struct buf *buf)
 		return -ENOMEM;
 	for (size_t i = 0; i < f->n_starts; i++)
 		starts[i] = f->ranges[f->starts[i]].lo_vaddr;
-	return bolt_encode(input->counts, starts, f->n_starts, buf);
+	return bolt_encode(counts, starts, f->n_starts, buf);
+}
+
+/* Forms that know one object only. */
+static int encode_kernel(const struct produce_input *input, enum produce_format format,
+			 struct buf *buf)
+{
+	struct branch_counts part = { 0 };
+	const struct branch_counts *counts = input->counts;
+	int r = 0;
+
+	if (input->objects && input->objects->n > 1) {
+		r = unsymbolized_kernel_part(input->counts, input->objects, &part);
+		counts = &part;
+	}
+	if (r == 0 && format == PRODUCE_BOLT)
+		r = encode_bolt(input, counts, buf);
+	else if (r == 0)
+		unsymbolized_encode(counts, 0, buf);
+	branch_counts_deinit(&part);
+	return r < 0 ? r : buf->error;
 }
 
 static int encode_profile(const struct produce_input *input, const struct profile *profile,
@@ -162,10 +183,10 @@ int produce_encode(const struct produce_input *input, const struct produced *pro
 	case PRODUCE_TEXT:
 		return encode_profile(input, produced->profile, format, buf);
 	case PRODUCE_UNSYMBOLIZED:
-		unsymbolized_encode(input->counts, 0, buf);
-		return buf->error;
 	case PRODUCE_BOLT:
-		return encode_bolt(input, buf);
+		return encode_kernel(input, format, buf);
+	case PRODUCE_COUNTS:
+		return unsymbolized_encode_objects(input->counts, input->objects, buf);
 	}
 	return -EINVAL;
 }

@@ -26,7 +26,8 @@ struct profile_facts;
 enum produce_format {
 	PRODUCE_EXTBINARY,
 	PRODUCE_TEXT,
-	PRODUCE_UNSYMBOLIZED,
+	PRODUCE_UNSYMBOLIZED, /* what llvm-profgen reads: the kernel's counts */
+	PRODUCE_COUNTS,	      /* the same with those of modules, unsymbolized.h */
 	PRODUCE_BOLT,
 };
 

@@ -53,6 +53,12 @@ _Static_assert(sizeof(struct range_count) == 24 && sizeof(struct branch_count) =
 
 enum kind { RANGES, BRANCHES };
 
+/* A module of the list that was read last. */
+struct module {
+	uint64_t lo_vaddr; /* VADDR_EXTERNAL: it has no place */
+	uint64_t n_bytes;
+};
+
 struct reader {
 	const struct unsymbolized_options *options;
 	struct problem *problem;
@@ -61,7 +67,11 @@ struct reader {
 	bool is_in_block;     /* its number was read, n_left items are to come */
 	uint64_t n_left;
 	uint64_t n_dumps;
-	uint64_t line; /* from 1 */
+	uint64_t line;		/* from 1 */
+	struct module *modules; /* n_modules of a list; the dump behind it may name them */
+	size_t n_modules, modules_capacity;
+	uint64_t n_modules_left; /* to come */
+	bool are_modules_due;	 /* a list was read, and its dump was not yet */
 };
 
 /* A line without its end. */
@@ -150,31 +160,153 @@ static int make_room(struct reader *r)
 	return e;
 }
 
+/* An address, from where l->pos stands. 0, -EBADMSG. */
+static int read_address(struct reader *r, struct line *l, uint64_t *ret_vaddr)
+{
+	const struct line start = *l;
+	uint64_t number, vaddr;
+
+	/* digits are those of both numbers, so what follows them tells */
+	if (r->are_modules_due && take_number(l, 10, &number) && take_text(l, "+")) {
+		if (number >= r->n_modules)
+			return fail(r, &start, "a module of the list");
+		if (!take_number(l, 16, &vaddr) || vaddr >= r->modules[number].n_bytes)
+			return fail(r, l, "a hexadecimal offset in the module");
+		if (r->modules[number].lo_vaddr == VADDR_EXTERNAL)
+			*ret_vaddr = VADDR_EXTERNAL;
+		else
+			*ret_vaddr = r->modules[number].lo_vaddr + vaddr;
+		return 0;
+	}
+	*l = start;
+	if (!take_number(l, 16, &vaddr))
+		return fail(r, l, "a hexadecimal address");
+	if (vaddr != VADDR_EXTERNAL || !r->options->keeps_external)
+		vaddr += r->options->base_vaddr;
+	*ret_vaddr = vaddr;
+	return 0;
+}
+
+/* Without objects, what has an end in a module may be of no use any more. */
+static bool is_dropped(const struct reader *r, uint64_t first, uint64_t second)
+{
+	if (!r->are_modules_due || second != VADDR_EXTERNAL)
+		return false;
+	return r->kind == BRANCHES || first == VADDR_EXTERNAL;
+}
+
 static int read_item(struct reader *r, struct line *l)
 {
 	uint64_t first, second, n;
 	uint64_t *item;
-	int e;
+	int e = read_address(r, l, &first);
 
-	if (!take_number(l, 16, &first))
-		return fail(r, l, "a hexadecimal address");
+	if (e < 0)
+		return e;
 	if (!take_text(l, r->kind == RANGES ? "-" : "->"))
 		return fail(r, l, r->kind == RANGES ? "'-'" : "'->'");
-	if (!take_number(l, 16, &second))
-		return fail(r, l, "a hexadecimal address");
+	e = read_address(r, l, &second);
+	if (e < 0)
+		return e;
 	if (!take_text(l, ":"))
 		return fail(r, l, "':'");
 	if (!take_number(l, 10, &n))
 		return fail(r, l, "a decimal count");
 	if (l->pos != l->end)
 		return fail(r, l, "the end of the line");
+	if (is_dropped(r, first, second))
+		return 0;
 	e = make_room(r);
 	if (e < 0)
 		return e;
 	item = r->lists[r->kind].items[r->lists[r->kind].n++];
-	item[0] = first + r->options->base_vaddr;
-	item[1] = second + r->options->base_vaddr;
+	item[0] = first;
+	item[1] = second;
 	item[2] = n;
+	return 0;
+}
+
+/* Hexadecimal digits, an even number, or "-". */
+static bool take_build_id(struct line *l, struct build_id *ret_id)
+{
+	struct build_id id = { 0 };
+
+	if (take_text(l, "-")) {
+		*ret_id = id;
+		return true;
+	}
+	while (l->end - l->pos >= 2 && id.n_bytes < BUILD_ID_BYTES_MAX) {
+		int high = digit_of(l->pos[0]), low = digit_of(l->pos[1]);
+
+		if (high > 15 || low > 15)
+			return false;
+		id.bytes[id.n_bytes++] = (uint8_t)(high << 4 | low);
+		l->pos += 2;
+	}
+	*ret_id = id;
+	return id.n_bytes > 0;
+}
+
+/* As long as a name may be, of characters that a module's may have. */
+static bool take_name(struct line *l, char name[MODULE_NAME_SIZE])
+{
+	size_t n = 0;
+
+	while (l->pos < l->end && *l->pos > ' ' && *l->pos <= '~' && *l->pos != '/' &&
+	       n < MODULE_NAME_SIZE - 1)
+		name[n++] = *l->pos++;
+	name[n] = '\0';
+	return n > 0;
+}
+
+static int add_module(struct reader *r, const char *name, const struct build_id *id,
+		      uint64_t n_bytes)
+{
+	struct module module = { VADDR_EXTERNAL, n_bytes };
+	struct object *object;
+	int e = array_push_room(r->modules, r->n_modules, r->modules_capacity, OBJECTS_N_MAX);
+
+	if (e == 0 && r->options->objects)
+		e = objects_add_module(r->options->objects, name, id, n_bytes, &object);
+	if (e == -E2BIG || e == -EINVAL)
+		return problem_set(r->problem, -EBADMSG,
+				   "unsymbolized: line %llu: a module too many or too large",
+				   (unsigned long long)r->line);
+	if (e < 0)
+		return e;
+	if (r->options->objects)
+		module.lo_vaddr = object->lo_vaddr;
+	r->modules[r->n_modules++] = module;
+	return 0;
+}
+
+static int read_module(struct reader *r, struct line *l)
+{
+	char name[MODULE_NAME_SIZE];
+	struct build_id id;
+	uint64_t n_bytes;
+
+	if (!take_name(l, name) || !take_text(l, " "))
+		return fail(r, l, "the name of a module");
+	if (!take_number(l, 16, &n_bytes) || !take_text(l, " "))
+		return fail(r, l, "the hexadecimal number of bytes of its text");
+	if (!take_build_id(l, &id))
+		return fail(r, l, "a build id, or '-'");
+	if (l->pos != l->end)
+		return fail(r, l, "the end of the line");
+	r->n_modules_left--;
+	return add_module(r, name, &id, n_bytes);
+}
+
+/* The line before a list. */
+static int read_number_of_modules(struct reader *r, struct line *l)
+{
+	if (!take_number(l, 10, &r->n_modules_left))
+		return fail(r, l, "the number of modules");
+	if (l->pos != l->end)
+		return fail(r, l, "the end of the line");
+	r->n_modules = 0;
+	r->are_modules_due = true;
 	return 0;
 }
 
@@ -202,6 +334,10 @@ static int feed_line(struct reader *r, const char *text, size_t n_bytes)
 	r->line++;
 	while (l.pos < l.end && *l.pos == ' ')
 		l.pos++;
+	if (r->n_modules_left)
+		return read_module(r, &l);
+	if (!r->is_in_block && r->kind == RANGES && r->n_dumps && take_text(&l, "modules "))
+		return read_number_of_modules(r, &l);
 	if (r->is_in_block) {
 		e = read_item(r, &l);
 		r->n_left--;
@@ -213,6 +349,7 @@ static int feed_line(struct reader *r, const char *text, size_t n_bytes)
 	if (r->n_left == 0) {
 		r->is_in_block = false;
 		r->n_dumps += r->kind == BRANCHES;
+		r->are_modules_due &= r->kind == RANGES;
 		r->kind = !r->kind;
 	}
 	return 0;
@@ -247,6 +384,11 @@ static int finish(struct reader *r, struct branch_counts *ret_counts)
 		return problem_set(r->problem, -EBADMSG,
 				   "unsymbolized: line %llu: the input ends before its branches",
 				   (unsigned long long)r->line);
+	if (r->are_modules_due)
+		return problem_set(r->problem, -EBADMSG,
+				   "unsymbolized: line %llu: the input ends before its modules' "
+				   "counts",
+				   (unsigned long long)r->line);
 	if (r->n_dumps == 0)
 		return problem_set(r->problem, -EBADMSG, "unsymbolized: the input is empty");
 	*ret_counts = (struct branch_counts){
@@ -259,8 +401,12 @@ static int finish(struct reader *r, struct branch_counts *ret_counts)
 	return 0;
 }
 
-static void drop_lists(struct reader *r)
+/* The lists stay if they were handed over. */
+static void drop(struct reader *r, int e)
 {
+	free(r->modules);
+	if (e == 0)
+		return;
 	free(r->lists[RANGES].items);
 	free(r->lists[BRANCHES].items);
 }
@@ -278,8 +424,7 @@ int unsymbolized_read(const void *data, size_t n_bytes, const struct unsymbolize
 		e = feed_line(&r, (const char *)data + n_used, n_bytes - n_used);
 	if (e == 0)
 		e = finish(&r, ret_counts);
-	if (e < 0)
-		drop_lists(&r);
+	drop(&r, e);
 	return e;
 }
 
@@ -324,7 +469,6 @@ int unsymbolized_read_fd(int fd, const struct unsymbolized_options *options,
 	free(window);
 	if (e == 0)
 		e = finish(&r, ret_counts);
-	if (e < 0)
-		drop_lists(&r);
+	drop(&r, e);
 	return e;
 }

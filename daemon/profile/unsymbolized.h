@@ -10,14 +10,28 @@
  *		<number of branches> "\n" { <from> "->" <to> ":" <count> "\n" }
  *
  * Addresses are hex without 0x, counts decimal. A file is one dump or several.
+ *
+ * llvm-profgen knows the kernel alone: to it, what lies in modules is external. Counters of
+ *modules, too, are another form, which begins like a dump of the kernel's own counters and goes on,
+ *if there are any, with those that have an end in a module:
+ *
+ *	counts := dump [ "modules " <number> "\n" { <name> " " <bytes of text> " " <build id> "\n" }
+ *			 dump ]
+ *
+ * In the dump behind them an address in a module is <its number in the list, from 0, decimal> "+"
+ * <offset in its text>; one without it is the kernel's. Bytes of text are hex; "-" stands for a
+ * build id that is not known. So the dump holds for any host, whatever places modules have there.
+ * A file may have several of these, too, one behind the other.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "aggregate/branch_counts.h"
 #include "base/buf.h"
 #include "base/macros.h"
 #include "base/problem.h"
+#include "symbolize/objects.h"
 
 /*
  * Appends the counts. Each address is written less base_vaddr, modulo 2^64: 0 for absolute
@@ -25,9 +39,29 @@
  */
 void unsymbolized_encode(const struct branch_counts *counts, uint64_t base_vaddr, struct buf *buf);
 
+/*
+ * Appends the counts of kernel and modules in the other form; an address in no module is the
+ * kernel's. 0; -ENOMEM; or buf->error.
+ */
+must_check int unsymbolized_encode_objects(const struct branch_counts *counts,
+					   const struct objects *objects, struct buf *buf);
+/*
+ * What llvm-profgen would have counted: what lies in modules is external. 0, -ENOMEM. The caller
+ * deinits *ret_counts.
+ */
+must_check int unsymbolized_kernel_part(const struct branch_counts *counts,
+					const struct objects *objects,
+					struct branch_counts *ret_counts);
+
 struct unsymbolized_options {
-	uint64_t base_vaddr;  /* added to every address of the file */
+	uint64_t base_vaddr;  /* added to every address of the file that is in no module */
 	size_t ceiling_bytes; /* of the counts; sorting them may take as much again */
+	bool keeps_external;  /* base_vaddr is not added to VADDR_EXTERNAL */
+	/*
+	 * Modules of the file are added to it, and are where it has them. NULL: they are external,
+	 * and counts that arrive nowhere else are left out.
+	 */
+	struct objects *objects;
 };
 
 /*

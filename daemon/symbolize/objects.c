@@ -14,14 +14,26 @@
 #define GAP_BYTES                                                                                  \
 	4096u /* between two objects at least: no address is the end of one and in another */
 
+/* What a module is known by; zeros behind the name and behind the build id. */
+struct module_key {
+	char name[MODULE_NAME_SIZE];
+	struct build_id build_id;
+	uint64_t n_text_bytes;
+};
+
 int objects_init(struct objects *objects)
 {
 	struct objects o = { .next_module_vaddr = OBJECTS_MODULES_VADDR };
 	int r = names_new(&o.names, SYMBOLS_NAMES_CEILING_BYTES);
 
 	if (r == 0)
-		*objects = o;
-	return r;
+		r = names_new(&o.keys, OBJECTS_N_MAX * sizeof(struct module_key));
+	if (r < 0) {
+		names_free(o.names);
+		return r;
+	}
+	*objects = o;
+	return 0;
 }
 
 static void free_object(struct object *object)
@@ -37,6 +49,8 @@ void objects_deinit(struct objects *objects)
 	for (size_t i = 0; i < objects->n; i++)
 		free_object(objects->items[i]);
 	free(objects->items);
+	free(objects->by_key);
+	names_free(objects->keys);
 	names_free(objects->names);
 	*objects = (struct objects){ 0 };
 }
@@ -159,19 +173,18 @@ static uint64_t place_module(struct objects *objects, uint64_t n_bytes)
 	return lo;
 }
 
-static int new_module(struct objects *objects, const char *name, const struct build_id *build_id,
-		      uint64_t n_text_bytes, struct object **ret_module)
+static int new_module(struct objects *objects, const struct module_key *key,
+		      struct object **ret_module)
 {
 	struct object *module = calloc(1, sizeof(*module));
 	int r = -E2BIG;
 
 	if (!module)
 		return -ENOMEM;
-	strcpy(module->name, name);
-	if (build_id)
-		module->build_id = *build_id;
-	module->lo_vaddr = place_module(objects, n_text_bytes);
-	module->hi_vaddr = module->lo_vaddr + n_text_bytes;
+	memcpy(module->name, key->name, sizeof(module->name));
+	module->build_id = key->build_id;
+	module->lo_vaddr = place_module(objects, key->n_text_bytes);
+	module->hi_vaddr = module->lo_vaddr + key->n_text_bytes;
 	if (module->lo_vaddr)
 		r = insert(objects, module);
 	if (r < 0) {
@@ -182,25 +195,47 @@ static int new_module(struct objects *objects, const char *name, const struct bu
 	return 0;
 }
 
+/* The slot of the key, NULL in it if it is new. 0; -ENOMEM; -E2BIG. */
+static int find_slot(struct objects *objects, const struct module_key *key,
+		     struct object ***ret_slot)
+{
+	uint32_t number = names_find(objects->keys, (const char *)key, sizeof(*key));
+	int r = 0;
+
+	if (number == NAME_NONE) {
+		r = array_push_room(objects->by_key, names_count(objects->keys),
+				    objects->by_key_capacity, OBJECTS_N_MAX);
+		if (r == 0)
+			r = names_add(objects->keys, (const char *)key, sizeof(*key), &number);
+		if (r < 0)
+			return r;
+		objects->by_key[number] = NULL;
+	}
+	*ret_slot = &objects->by_key[number];
+	return r;
+}
+
 int objects_add_module(struct objects *objects, const char *name, const struct build_id *build_id,
 		       uint64_t n_text_bytes, struct object **ret_module)
 {
 	size_t n_name = strnlen(name, MODULE_NAME_SIZE);
+	struct module_key key = { .n_text_bytes = n_text_bytes };
+	struct object **slot;
+	int r;
 
 	if (n_text_bytes == 0 || n_name == 0 || n_name == MODULE_NAME_SIZE)
 		return -EINVAL;
 	if (n_text_bytes > OBJECTS_TEXT_BYTES_MAX)
 		return -E2BIG;
-	for (size_t i = 0; i < objects->n; i++) {
-		struct object *object = objects->items[i];
-
-		if (is_module(object, name, build_id) &&
-		    object->hi_vaddr - object->lo_vaddr == n_text_bytes) {
-			*ret_module = object;
-			return 0;
-		}
-	}
-	return new_module(objects, name, build_id, n_text_bytes, ret_module);
+	memcpy(key.name, name, n_name);
+	if (build_id)
+		key.build_id = *build_id;
+	r = find_slot(objects, &key, &slot);
+	if (r == 0 && !*slot)
+		r = new_module(objects, &key, slot);
+	if (r == 0)
+		*ret_module = *slot;
+	return r;
 }
 
 static void want(const struct objects *objects, uint64_t vaddr)

@@ -77,6 +77,10 @@ struct objects {
 	struct object *kernel;	    /* of items; NULL: none was added */
 	struct names *names;	    /* owned; shared by all symbols, and by the profile */
 	uint64_t next_module_vaddr; /* of the module that is added next */
+	/* modules by what they are known by: numbers of keys are indices of by_key */
+	struct names *keys;	/* owned */
+	struct object **by_key; /* owned */
+	size_t by_key_capacity;
 };
 
 /* lifecycle */

@@ -91,7 +91,7 @@ static const char usage[] =
 	"                            byte, as autofdod's do when it finds no vmlinux\n"
 	"  -o, --output=FILE         where to write, - for standard output\n"
 	"      --format=FORMAT       extbinary (default, for clang), text, unsymbolized,\n"
-	"                            or bolt\n"
+	"                            counts (unsymbolized, with modules), or bolt\n"
 	"      --md5                 write hashes of names (extbinary only)\n"
 	"      --compat=llvm-profgen write exactly what llvm-profgen 19 would\n"
 	"      --modules=no          leave modules out; yes is the default, but not of\n"
@@ -161,6 +161,7 @@ static bool parse_format(const char *text, enum produce_format *ret_format)
 		[PRODUCE_EXTBINARY] = "extbinary",
 		[PRODUCE_TEXT] = "text",
 		[PRODUCE_UNSYMBOLIZED] = "unsymbolized",
+		[PRODUCE_COUNTS] = "counts",
 		[PRODUCE_BOLT] = "bolt",
 	};
 
@@ -240,8 +241,9 @@ static int parse_option(int code, struct arguments *a)
 		return 0;
 	case OPTION_FORMAT:
 		if (!parse_format(optarg, &a->format))
-			return usage_error("unknown format (extbinary, text, unsymbolized, bolt):",
-					   optarg);
+			return usage_error(
+				"unknown format (extbinary, text, unsymbolized, counts, bolt):",
+				optarg);
 		return 0;
 	case OPTION_MD5:
 		a->has_md5_names = true;
@@ -411,29 +413,15 @@ static int count_recordings(struct conversion *c)
 	return open_and_select(c);
 }
 
-static void place(uint64_t *vaddr, uint64_t base_vaddr)
-{
-	if (*vaddr != VADDR_EXTERNAL)
-		*vaddr += base_vaddr;
-}
-
-/* From offsets, modulo 2^64, to link-time addresses. */
-static void place_counts(struct branch_counts *counts, uint64_t base_vaddr)
-{
-	for (size_t i = 0; i < counts->n_branches; i++) {
-		place(&counts->branches[i].from_vaddr, base_vaddr);
-		place(&counts->branches[i].to_vaddr, base_vaddr);
-	}
-	for (size_t i = 0; i < counts->n_ranges; i++) {
-		place(&counts->ranges[i].start_vaddr, base_vaddr);
-		place(&counts->ranges[i].end_vaddr, base_vaddr);
-	}
-	branch_counts_normalize(counts);
-}
-
 static int read_dump(struct conversion *c)
 {
-	const struct unsymbolized_options dump = { .ceiling_bytes = DUMP_BYTES_MAX };
+	const struct arguments *a = c->arguments;
+	const struct unsymbolized_options dump = {
+		.ceiling_bytes = DUMP_BYTES_MAX,
+		.base_vaddr = a->has_offsets ? c->symbols->image->preferred_base : 0,
+		.keeps_external = a->has_offsets,
+		.objects = a->is_llvm || a->without_modules ? NULL : &c->objects,
+	};
 	const char *path = c->arguments->unsymbolized;
 	cleanup(close_cleanup) int fd = -1;
 	struct problem reason = { "" };
@@ -448,8 +436,6 @@ static int read_dump(struct conversion *c)
 	if (r < 0)
 		return problem_set(&c->problem, r, "%s: %.300s", path,
 				   reason.text[0] ? reason.text : strerror(-r));
-	if (c->arguments->has_offsets)
-		place_counts(&c->counts, c->symbols->image->preferred_base);
 	/* llvm-profgen takes a dump as it is */
 	return c->arguments->is_llvm ? 0 : open_and_select(c);
 }
