@@ -116,22 +116,25 @@ static int compare_segments(const void *a, const void *b)
 static void make_disjoint(struct kcore *kcore)
 {
 	struct kcore_segment *s = kcore->segments;
+	uint64_t last_ip = 0; /* of the last byte of the segments that are kept */
 	size_t n_kept = 0;
 
 	if (kcore->n_segments)
 		qsort(s, kcore->n_segments, sizeof(*s), compare_segments);
 	for (size_t i = 0; i < kcore->n_segments; i++) {
 		struct kcore_segment next = s[i];
-		const struct kcore_segment *last = n_kept ? &s[n_kept - 1] : NULL;
 		uint64_t skip = 0;
 
-		if (last && next.ip - last->ip < last->n_bytes)
-			skip = last->n_bytes - (next.ip - last->ip);
-		if (skip >= next.n_bytes)
-			continue;
+		/* the last one may have been cut to begin behind this one, too */
+		if (n_kept && next.ip <= last_ip) {
+			if (last_ip - next.ip >= next.n_bytes - 1)
+				continue;
+			skip = last_ip - next.ip + 1;
+		}
 		next.ip += skip;
 		next.file_off += skip;
 		next.n_bytes -= skip;
+		last_ip = next.ip + (next.n_bytes - 1);
 		s[n_kept++] = next;
 	}
 	kcore->n_segments = n_kept;

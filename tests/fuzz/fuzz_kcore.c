@@ -44,7 +44,8 @@ static void check_kcore(int fd, const uint8_t *data, size_t n_bytes)
 	segments = kcore_segments(kcore, &n);
 	for (size_t i = 0; i < n; i++) {
 		if (segments[i].n_bytes == 0 ||
-		    (i && segments[i].ip - segments[i - 1].ip < segments[i - 1].n_bytes))
+		    (i && (segments[i].ip <= segments[i - 1].ip ||
+			   segments[i].ip - segments[i - 1].ip < segments[i - 1].n_bytes)))
 			abort();
 		check_segment(kcore, &segments[i], data, n_bytes);
 	}

@@ -149,6 +149,26 @@ static void test_kcore_overlapping_segments_are_cut(void **state)
 	close_core(kcore, fd);
 }
 
+/* Before the fix the third one, which begins before what is left of the second, stayed whole. */
+static void test_kcore_three_segments_in_each_other_are_cut(void **state)
+{
+	struct core c;
+	struct kcore *kcore;
+	size_t n;
+	int fd;
+
+	init_core(&c);
+	add(&c, PT_LOAD, KERNEL_IP, 0, 64);
+	add(&c, PT_LOAD, KERNEL_IP + 16, 16, 64);
+	add(&c, PT_LOAD, KERNEL_IP + 32, 32, 64);
+	kcore = open_core(&c, &fd);
+	assert_reads(kcore, KERNEL_IP, 200, 0, 96);
+	assert_reads(kcore, KERNEL_IP + 80, 200, 80, 16);
+	assert_int_equal(kcore_segments(kcore, &n)[2].n_bytes, 16);
+	assert_int_equal(n, 3);
+	close_core(kcore, fd);
+}
+
 static void test_kcore_what_the_file_lacks_is_absent(void **state)
 {
 	struct core c;
@@ -239,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_kcore_segments_are_read_by_run_time_address),
 		cmocka_unit_test(test_kcore_adjacent_segments_are_read_as_one),
 		cmocka_unit_test(test_kcore_overlapping_segments_are_cut),
+		cmocka_unit_test(test_kcore_three_segments_in_each_other_are_cut),
 		cmocka_unit_test(test_kcore_what_the_file_lacks_is_absent),
 		cmocka_unit_test(test_kcore_last_byte_of_the_address_space_is_read),
 		cmocka_unit_test(test_kcore_damaged_headers_are_refused),
