@@ -321,7 +321,9 @@ static int load_symbols(struct conversion *c)
 	int r = open_kernel(a->index ? a->index : a->vmlinux, c->objects.names, &c->symbols,
 			    &c->index, &c->problem);
 
-	return r == 0 ? objects_add_kernel(&c->objects, c->symbols, &kernel) : r;
+	if (r == 0)
+		r = objects_add_kernel(&c->objects, c->symbols, &kernel);
+	return r == 0 ? objects_set_source(kernel, a->index ? a->index : a->vmlinux) : r;
 }
 
 /* Text that was asked for must be there; what lies beside a recording may be no good. */
@@ -499,6 +501,23 @@ static int make_profile(struct conversion *c)
 	return r;
 }
 
+/* Of all objects together. */
+static void add_work(struct conversion *c)
+{
+	for (size_t i = 0; i < c->objects.n; i++) {
+		const struct symbols *symbols = c->objects.items[i]->symbols;
+		struct text_stats text;
+
+		if (!symbols)
+			continue;
+		text = text_stats(symbols->text);
+		c->stats.text.n_intervals += text.n_intervals;
+		c->stats.text.n_decoded += text.n_decoded;
+		c->stats.dwarf.n_units += symbols->dwarf.stats.n_units;
+		c->stats.dwarf.n_units_damaged += symbols->dwarf.stats.n_units_damaged;
+	}
+}
+
 static void report_stats(struct conversion *c)
 {
 	struct buf buf = BUF_INIT(1 << 20);
@@ -512,8 +531,11 @@ static void report_stats(struct conversion *c)
 	c->stats.figures = c->produced.figures;
 	c->stats.n_branches = c->counts.n_branches;
 	c->stats.n_ranges = c->counts.n_ranges;
-	c->stats.text = text_stats(c->symbols->text);
-	c->stats.dwarf = c->symbols->dwarf.stats;
+	add_work(c);
+	c->stats.is_llvm = c->arguments->is_llvm;
+	if (object_facts_list(&c->objects, c->produced.figures_of, &c->stats.objects,
+			      &c->stats.n_objects) < 0)
+		c->stats.n_objects = 0;
 	if (c->arguments->stats == STATS_JSON)
 		stats_json(&c->stats, &buf);
 	else if (c->arguments->stats == STATS_TEXT)
@@ -521,13 +543,23 @@ static void report_stats(struct conversion *c)
 	if (buf.n_bytes)
 		fwrite(buf.data, 1, buf.n_bytes, stderr);
 	buf_deinit(&buf);
+	free(c->stats.objects);
+}
+
+static void warn_of_damage(const struct object *object)
+{
+	const struct dwarf *dwarf = object->symbols ? &object->symbols->dwarf : NULL;
+
+	if (dwarf && dwarf->stats.n_units_damaged)
+		fprintf(stderr, "autofdod-profgen: warning: %s%s%" PRIu64 " damaged units: %s\n",
+			object->is_kernel ? "" : object->name, object->is_kernel ? "" : ": ",
+			dwarf->stats.n_units_damaged, dwarf->first_damage.text);
 }
 
 /* What the user should know even without asking for statistics. */
 static void report_warnings(const struct conversion *c)
 {
 	const struct count_totals *t = &c->stats.totals;
-	const struct dwarf_stats *d = &c->symbols->dwarf.stats;
 
 	if (t->n_truncated)
 		fprintf(stderr, "autofdod-profgen: truncated, used what was whole: %s\n",
@@ -537,9 +569,8 @@ static void report_warnings(const struct conversion *c)
 				"it is of; make sure that the vmlinux is right\n");
 	if (t->n_texts_unlike)
 		fprintf(stderr, "autofdod-profgen: warning: %s\n", t->first_text_unlike.text);
-	if (d->n_units_damaged)
-		fprintf(stderr, "autofdod-profgen: warning: %" PRIu64 " damaged units: %s\n",
-			d->n_units_damaged, c->symbols->dwarf.first_damage.text);
+	for (size_t i = 0; i < c->objects.n; i++)
+		warn_of_damage(c->objects.items[i]);
 	if (c->arguments->format == PRODUCE_TEXT && c->symbols->image->is_fs)
 		fprintf(stderr, "autofdod-profgen: note: text cannot say that discriminators are "
 				"flow-sensitive; clang needs -mllvm -profile-isfs\n");

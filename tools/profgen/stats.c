@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <string.h>
 #include "profile/density.h"
+#include "stats_objects.h"
 
 /* One figure; the share is of `of`, where that says something. */
 struct figure {
@@ -74,6 +75,10 @@ static void collect_branches(const struct convert_stats *s, struct group *g)
 	    s->branches.n_no_target, s->branches.n_branches);
 	add(g, "external_source", "from outside the kernel", s->branches.n_external_source,
 	    s->branches.n_branches);
+	add(g, "no_symbols", "of these: in a module without symbols", s->branches.n_no_symbols,
+	    s->branches.n_branches);
+	add(g, "between", "from one object into another", s->branches.n_between,
+	    s->branches.n_branches);
 	add(g, "patched", "in text that the kernel rewrites", s->branches.n_patched,
 	    s->branches.n_branches);
 	add(g, "distinct", "distinct, used", s->n_branches, 0);
@@ -88,12 +93,14 @@ static void collect_ranges(const struct convert_stats *s, struct group *g)
 	add(g, "pairs", "in the stacks", h->n_pairs, 0);
 	add(g, "used", "used", h->n_used, h->n_pairs);
 	add(g, "external", "rejected: an end outside the kernel", h->n_external, h->n_pairs);
+	add(g, "no_symbols", "of these: in a module without symbols", h->n_no_symbols, h->n_pairs);
 	add(g, "not_on_boundary", "not on instruction boundary", h->n_not_on_boundary, h->n_pairs);
 	add(g, "no_function", "in no function", h->n_no_function, h->n_pairs);
 	add(g, "cross_function", "across the end of a function", h->n_cross_function, h->n_pairs);
 	add(g, "bogus", "rejected: across an unconditional jump, or backwards", h->n_bogus,
 	    h->n_pairs);
 	add(g, "bogus_no_function", "of these in no function", h->n_bogus_no_function, h->n_pairs);
+	add(g, "between", "of these from one object into another", h->n_between, h->n_pairs);
 	add(g, "dropped_cross", "rejected: across functions", h->n_dropped_cross, h->n_pairs);
 	add(g, "too_long", "rejected: longer than 1 MiB", h->n_too_long, h->n_pairs);
 	add(g, "interrupted", "shortened: ended by an interrupt", h->n_interrupted, h->n_pairs);
@@ -204,6 +211,7 @@ void stats_text(const struct convert_stats *stats, struct buf *buf)
 		for (size_t k = 0; k < groups[i].n_figures; k++)
 			figure_text(&groups[i].figures[k], buf);
 	}
+	stats_objects_text(stats, buf);
 	buf_printf(buf, "instructions: by %s\n", text_rule_words(stats->text_rule));
 	if (!stats->has_profile)
 		return;
@@ -234,6 +242,8 @@ void stats_json(const struct convert_stats *stats, struct buf *buf)
 			put(o, groups[i].figures[k].key, groups[i].figures[k].n);
 		json_object_object_add(root, groups[i].key, o);
 	}
+	if (!stats->is_llvm)
+		stats_objects_json(stats, root);
 	json_object_object_add(root, "text_rule",
 			       json_object_new_string(text_rule_name(stats->text_rule)));
 	put(root, "recordings", stats->totals.n_recordings);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "count.h"
 #include "profile/accumulate.h"
+#include "profile/object_facts.h"
 #include "profile/ranges.h"
 #include "profile/show.h"
 #include "symbolize/live_text.h"
@@ -28,6 +29,9 @@ struct convert_stats {
 	struct text_stats text;
 	struct dwarf_stats dwarf;
 	size_t n_functions_known;
+	bool is_llvm;		      /* then nothing is said of objects */
+	struct object_facts *objects; /* owned by who fills it in; n_objects */
+	size_t n_objects;
 };
 
 void stats_text(const struct convert_stats *stats, struct buf *buf);
