@@ -3,54 +3,19 @@
 
 #include <errno.h>
 #include <string.h>
-#include "image_debug.h"
+#include "image_file.h"
 #include "image_pair.h"
-#include "module_layout.h"
-#include "relocate.h"
-
-/* The symbol by which clang marks images with flow-sensitive discriminators (LLVM 19,
- * llvm/lib/CodeGen/MIRFSDiscriminator.cpp). */
-#define FS_SYMBOL "__llvm_fs_discriminator__"
 
 #define PAGE_BYTES 4096 /* llvm-profgen uses this on every machine */
 
-/* A relocated copy of a section. */
-struct table_copy {
-	uint32_t section;
-	uint8_t *bytes; /* owned */
-	size_t n_bytes;
-};
-
 /* The tables of places that the kernel patches, as far as anybody asks for them. */
 static const char *const table_names[] = {
-	".altinstructions",
-	".call_sites",
-	".ibt_endbr_seal",
-	".cfi_sites",
-	".parainstructions",
-	".retpoline_sites",
-	".return_sites",
-	".smp_locks",
-	".static_call_sites",
-	"__jump_table",
-	"__mcount_loc",
-	"__patchable_function_entries",
+	".altinstructions",   ".call_sites",	  ".ibt_endbr_seal", ".cfi_sites",
+	".parainstructions",  ".retpoline_sites", ".return_sites",   ".smp_locks",
+	".static_call_sites", "__jump_table",	  "__mcount_loc",    "__patchable_function_entries",
 };
 
-struct image_file {
-	struct elf_file code, debug, alt; /* null-initialised where there is no such file */
-	struct module_layout layout;	  /* of code, if that is relocatable */
-	/* of debug: */
-	uint32_t *code_sections; /* image_pair_match() */
-	uint64_t *debug_vaddrs;	 /* by section, as layout.vaddrs */
-	struct image_debug_sections debug_sections, alt_sections;
-	struct table_copy copies[array_size(table_names)];
-	size_t n_copies;
-	const struct elf_file *symbols_from; /* code or debug; NULL: neither has symbols */
-	struct bytes symbols;
-	struct relocate_stats relocations;
-	uint64_t n_text_bytes; /* in executable sections so far */
-};
+_Static_assert(array_size(table_names) <= N_IMAGE_TABLES_MAX, "room for all");
 
 static void file_free(struct image_file *file)
 {
@@ -125,14 +90,6 @@ static int place(struct image *image, uint64_t base_vaddr, struct problem *probl
 
 /* sections of the code file */
 
-static uint64_t section_vaddr(const struct image *image, const struct elf_section *section)
-{
-	const struct image_file *file = image->file;
-
-	return image->is_relocatable ? file->layout.vaddrs[elf_section_index(&file->code, section)]
-				     : section->header.sh_addr;
-}
-
 static bool is_loaded(const struct image *image, const struct elf_section *section)
 {
 	const struct image_file *file = image->file;
@@ -163,7 +120,7 @@ static int add_text_section(struct image *image, const struct elf_section *secti
 {
 	struct image_file *file = image->file;
 	const char *role = file->code.role;
-	uint64_t vaddr = section_vaddr(image, section);
+	uint64_t vaddr = image_section_vaddr(image, section);
 	struct image_section *grown;
 	struct bytes bytes;
 
@@ -230,142 +187,6 @@ static int load_text(struct image *image, struct problem *problem)
 		image->text_hi_vaddr = image->file->layout.text_hi_vaddr;
 	}
 	return r;
-}
-
-/* symbols */
-
-/* by (section, vaddr) */
-static int compare_symbols(const void *a, const void *b)
-{
-	const struct image_symbol *x = a, *y = b;
-
-	if (x->section != y->section)
-		return x->section < y->section ? -1 : 1;
-	return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
-}
-
-/* The section of the code file that the symbol is in, or NULL. */
-static const struct elf_section *section_of(const struct image *image, const Elf64_Sym *symbol)
-{
-	const struct image_file *file = image->file;
-	uint32_t index = symbol->st_shndx;
-
-	if (index >= SHN_LORESERVE)
-		return NULL;
-	if (file->symbols_from == &file->debug)
-		index = index < file->debug.n_sections ? file->code_sections[index] : 0;
-	return elf_file_section(&file->code, index);
-}
-
-/* The address that the symbol's value stands for. */
-static uint64_t symbol_vaddr(const struct image *image, const Elf64_Sym *symbol)
-{
-	const struct elf_section *s = image->is_relocatable ? section_of(image, symbol) : NULL;
-
-	return symbol->st_value + (s ? section_vaddr(image, s) : 0);
-}
-
-static bool is_fs_mark(const struct elf_section *section, const char *name)
-{
-	return strcmp(name, FS_SYMBOL) == 0 && section && section->header.sh_type == SHT_PROGBITS &&
-	       (section->header.sh_flags & SHF_ALLOC) &&
-	       !(section->header.sh_flags & SHF_EXECINSTR) && section->header.sh_size > 0;
-}
-
-/* Sorts the symbols and gives each text section its slice; others were not kept. */
-static void assign_symbols(struct image *image)
-{
-	size_t first = 0;
-
-	if (image->n_symbols)
-		qsort(image->symbols, image->n_symbols, sizeof(*image->symbols), compare_symbols);
-	for (size_t i = 0; i < image->n_text; i++) {
-		struct image_section *section = &image->text[i];
-
-		/* text is in order of section index, as the symbols now are */
-		while (first < image->n_symbols && image->symbols[first].section < section->index)
-			first++;
-		section->first_symbol = (uint32_t)first;
-		while (first < image->n_symbols && image->symbols[first].section == section->index)
-			first++;
-		section->n_symbols = (uint32_t)(first - section->first_symbol);
-	}
-}
-
-static bool is_text_index(const struct image *image, uint32_t index)
-{
-	size_t lo = 0, hi = image->n_text;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (image->text[mid].index < index)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < image->n_text && image->text[lo].index == index;
-}
-
-static void read_symbols(struct image *image)
-{
-	struct bytes table = image->file->symbols;
-
-	while (bytes_left(&table) >= sizeof(Elf64_Sym)) {
-		Elf64_Sym symbol;
-		const struct elf_section *section;
-		struct image_symbol s;
-
-		memcpy(&symbol, bytes_take(&table, sizeof(symbol)), sizeof(symbol));
-		section = section_of(image, &symbol);
-		if (!section)
-			continue;
-		s = (struct image_symbol){
-			.vaddr = symbol_vaddr(image, &symbol),
-			.name_off = symbol.st_name,
-			.section = (uint32_t)elf_section_index(&image->file->code, section),
-		};
-		if (is_text_index(image, s.section))
-			image->symbols[image->n_symbols++] = s;
-		else if (!image->is_fs)
-			image->is_fs = is_fs_mark(section, image_symbol_name(image, &s));
-	}
-}
-
-/* Symbols of the code file, or of the debug file where that has none. */
-static int find_symbols(struct image *image, struct problem *problem)
-{
-	struct image_file *file = image->file;
-	const struct elf_file *files[] = { &file->code, &file->debug };
-
-	for (size_t i = 0; !file->symbols_from && i < array_size(files); i++) {
-		bool is_damaged;
-
-		if (elf_file_symbols(files[i], &file->symbols, &image->strtab, &is_damaged))
-			file->symbols_from = files[i];
-		if (is_damaged)
-			return problem_set(problem, -EBADMSG,
-					   "%s: .symtab is unreadable or cut off", files[i]->role);
-	}
-	return 0;
-}
-
-static int load_symbols(struct image *image, const struct image_limits *limits,
-			struct problem *problem)
-{
-	size_t n = bytes_left(&image->file->symbols) / sizeof(Elf64_Sym);
-
-	if (!image->file->symbols_from)
-		return 0; /* no code is known then; the caller sees n_symbols == 0 */
-	if (n > limits->n_symbols)
-		return problem_set(problem, -E2BIG, "%s: %zu symbols, the limit is %zu",
-				   image->file->symbols_from->role, n, limits->n_symbols);
-	image->symbols = malloc((n ? n : 1) * sizeof(*image->symbols));
-	if (!image->symbols)
-		return -ENOMEM;
-	read_symbols(image);
-	assign_symbols(image);
-	return 0;
 }
 
 /* the debug file, and the one that it refers to */
@@ -477,7 +298,7 @@ static int copy_table(struct image *image, const struct elf_section *section,
 	file->n_copies++;
 	relocate(places,
 		 &(struct relocate_target){ section, copy->bytes, copy->n_bytes,
-					    section_vaddr(image, section) },
+					    image_section_vaddr(image, section) },
 		 &file->relocations);
 	return 0;
 }
@@ -541,9 +362,7 @@ static int load(struct image_file *file, uint64_t base_vaddr, const struct image
 	if (r == 0)
 		r = match_debug(image, problem);
 	if (r == 0)
-		r = find_symbols(image, problem);
-	if (r == 0)
-		r = load_symbols(image, limits, problem);
+		r = image_load_symbols(image, limits, problem);
 	if (r == 0)
 		r = load_debug(image, limits, problem);
 	if (r == 0)
@@ -629,7 +448,7 @@ bool image_find_by_name(const struct image *image, const char *name, uint64_t *r
 		memcpy(&symbol, bytes_take(&table, sizeof(symbol)), sizeof(symbol));
 		s = (struct image_symbol){ .name_off = symbol.st_name };
 		if (symbol.st_name && strcmp(image_symbol_name(image, &s), name) == 0) {
-			*ret_vaddr = symbol_vaddr(image, &symbol);
+			*ret_vaddr = image_symbol_vaddr(image, &symbol);
 			return true;
 		}
 	}
@@ -646,10 +465,10 @@ struct bytes image_bytes_at(const struct image *image, uint64_t vaddr, uint64_t 
 
 		if (!is_loaded(image, s) || (s->header.sh_flags & SHF_COMPRESSED) ||
 		    s->header.sh_type == SHT_NOBITS ||
-		    vaddr - section_vaddr(image, s) >= s->header.sh_size ||
+		    vaddr - image_section_vaddr(image, s) >= s->header.sh_size ||
 		    !section_bytes(image, s, &b))
 			continue;
-		bytes_skip(&b, vaddr - section_vaddr(image, s));
+		bytes_skip(&b, vaddr - image_section_vaddr(image, s));
 		b = bytes_sub(&b, n_bytes);
 		if (!b.failed)
 			return b;
@@ -664,7 +483,7 @@ bool image_section_bytes(const struct image *image, const char *name, struct byt
 
 	if (!section || !section_bytes(image, section, ret_bytes))
 		return false;
-	*ret_vaddr = section_vaddr(image, section);
+	*ret_vaddr = image_section_vaddr(image, section);
 	return true;
 }
 

@@ -82,8 +82,8 @@ struct image {
 	   changed is as the file has it: 0. relocation_lost says which was the first. */
 	uint64_t n_relocations_lost;
 	struct problem relocation_lost;
-	struct build_id build_id;	   /* none: the file has none */
-	bool is_fs;			   /* built with flow-sensitive discriminators */
+	struct build_id build_id;  /* none: the file has none */
+	bool is_fs;		   /* built with flow-sensitive discriminators */
 	struct image_named *named; /* n_named, owned: all symbols that can be asked for by name,
 				      if there is no file */
 	size_t n_named;
