@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#define ULEB_BYTES_MAX 10
 
 void buf_deinit(struct buf *b)
 {
@@ -80,14 +83,21 @@ void buf_u64(struct buf *b, uint64_t v)
 
 void buf_uleb(struct buf *b, uint64_t v)
 {
-	uint8_t bytes[10];
+	uint8_t bytes[ULEB_BYTES_MAX], *to = bytes;
+	bool has_room = !b->error && b->capacity - b->n_bytes >= ULEB_BYTES_MAX;
 	size_t n = 0;
 
+	/* profiles are made of these: mostly one byte, and nearly always there is room */
+	if (likely(has_room))
+		to = b->data + b->n_bytes;
 	do {
-		bytes[n++] = (v & 0x7f) | (v > 0x7f ? 0x80 : 0);
+		to[n++] = (uint8_t)((v & 0x7f) | (v > 0x7f ? 0x80 : 0));
 		v >>= 7;
 	} while (v);
-	buf_append(b, bytes, n);
+	if (likely(has_room))
+		b->n_bytes += n;
+	else
+		buf_append(b, bytes, n);
 }
 
 void buf_str(struct buf *b, const char *s)

@@ -20,10 +20,12 @@ static uint64_t count_records(const struct function *f)
 	return n;
 }
 
+/* Those that are not 0; they are a fraction of all, and sorted. */
 static uint64_t *collect_samples(const struct function *f, uint64_t *to)
 {
 	for (uint32_t i = 0; i < f->n_records; i++)
-		*to++ = f->records[i].samples;
+		if (f->records[i].samples)
+			*to++ = f->records[i].samples;
 	for (uint32_t i = 0; i < f->n_inlinees; i++)
 		to = collect_samples(f->inlinees[i], to);
 	return to;
@@ -38,7 +40,8 @@ static int compare_descending(const void *a, const void *b)
 
 /*
  * Walks the samples from the highest, all of one value at a time: LLVM keeps a map from value to
- * frequency. The sum wraps there, and so it does here.
+ * frequency. The sum wraps there, and so it does here: then it may not be enough for all, and the
+ * last value is that of the records without samples.
  */
 static void compute_cutoffs(const uint64_t *samples, uint64_t n, struct summary *s)
 {
@@ -53,6 +56,10 @@ static void compute_cutoffs(const uint64_t *samples, uint64_t n, struct summary 
 			for (; i < n && samples[i] == min_count; i++)
 				sum += min_count;
 		}
+		if (sum < want && i < s->n_records) {
+			min_count = 0;
+			i = s->n_records;
+		}
 		s->cutoffs[k] = (struct summary_cutoff){ default_cutoffs[k], min_count, i };
 	}
 }
@@ -60,7 +67,7 @@ static void compute_cutoffs(const uint64_t *samples, uint64_t n, struct summary 
 int summary_compute(const struct profile *profile, struct summary *ret_summary)
 {
 	struct summary s = { .n_functions = profile->n_functions };
-	uint64_t *samples, *to;
+	uint64_t *samples, *to, n;
 
 	for (uint32_t i = 0; i < profile->n_functions; i++) {
 		s.n_records += count_records(profile->functions[i]);
@@ -72,11 +79,12 @@ int summary_compute(const struct profile *profile, struct summary *ret_summary)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < profile->n_functions; i++)
 		to = collect_samples(profile->functions[i], to);
-	qsort(samples, s.n_records, sizeof(*samples), compare_descending);
+	n = (uint64_t)(to - samples);
+	qsort(samples, n, sizeof(*samples), compare_descending);
 	s.max = samples[0];
-	for (uint64_t i = 0; i < s.n_records; i++)
+	for (uint64_t i = 0; i < n; i++)
 		s.total += samples[i];
-	compute_cutoffs(samples, s.n_records, &s);
+	compute_cutoffs(samples, n, &s);
 	free(samples);
 	*ret_summary = s;
 	return 0;

@@ -78,6 +78,17 @@ static void read_block(struct writer *w, uint64_t off, uint64_t n_bytes, struct 
 	}
 }
 
+static void write_ranks(struct buf *buf, const struct block *block, uint64_t n_bytes)
+{
+	uint16_t rank = 0;
+
+	for (uint64_t i = 0; i + 1 < n_bytes; i++) {
+		rank += block->starts[i / 8] >> (i % 8) & 1;
+		if ((i + 1) % INDEX_RANK_BYTES == 0)
+			buf_u16(buf, rank);
+	}
+}
+
 static void write_block(struct buf *buf, const struct block *block, uint64_t n_bytes)
 {
 	if (block->n_insns == 0) {
@@ -87,6 +98,7 @@ static void write_block(struct buf *buf, const struct block *block, uint64_t n_b
 	} else {
 		buf_u8(buf, INDEX_BLOCK_MIXED);
 		buf_append(buf, block->starts, (n_bytes + 7) / 8);
+		write_ranks(buf, block, n_bytes);
 		buf_append(buf, block->kinds, (block->n_insns + 3) / 4);
 	}
 }

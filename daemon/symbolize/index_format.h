@@ -56,8 +56,11 @@ enum index_flag {
 enum index_block {
 	INDEX_BLOCK_EMPTY,   /* no instruction starts in it */
 	INDEX_BLOCK_PADDING, /* one starts at every byte, and none is a branch */
-	INDEX_BLOCK_MIXED,   /* bitmap of starts; 2 bits an instruction: INDEX_IS_… */
+	INDEX_BLOCK_MIXED,   /* bitmap of starts; ranks; 2 bits an instruction: INDEX_IS_… */
 };
+
+/* For every so many bytes of a block but the first ones, how many instructions start before. */
+#define INDEX_RANK_BYTES 512u
 
 #define INDEX_IS_BRANCH 1u
 #define INDEX_IS_BARRIER 2u

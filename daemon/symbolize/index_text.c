@@ -132,8 +132,9 @@ struct block {
 	uint64_t off; /* in the section */
 	uint64_t n_bytes;
 	const uint8_t *starts; /* of INDEX_BLOCK_MIXED: n_bytes bits */
-	const uint8_t *kinds;  /* … 2 bits an instruction */
-	size_t n_insns;
+	const uint8_t *ranks;  /* … u16 */
+	const uint8_t *kinds;  /* … n_kinds, 2 bits an instruction */
+	size_t n_kinds;
 };
 
 /* The instruction whose end is not known yet. */
@@ -163,15 +164,21 @@ static uint64_t word_at(const struct block *b, size_t i)
 
 static int open_mixed(struct bytes *data, struct block *b)
 {
-	size_t n_bitmap = b->n_bytes / 8 + (b->n_bytes % 8 != 0);
+	b->starts = bytes_take(data, b->n_bytes / 8 + (b->n_bytes % 8 != 0));
+	b->ranks = bytes_take(data, (b->n_bytes - 1) / INDEX_RANK_BYTES * sizeof(uint16_t));
+	b->n_kinds = bytes_left(data);
+	b->kinds = bytes_take(data, b->n_kinds);
+	return data->failed ? -EBADMSG : 0;
+}
 
-	b->starts = bytes_take(data, n_bitmap);
-	if (!b->starts)
-		return -EBADMSG;
-	for (size_t i = 0; i * 64 < b->n_bytes; i++)
-		b->n_insns += (size_t)__builtin_popcountll(word_at(b, i));
-	b->kinds = bytes_take(data, (b->n_insns + 3) / 4);
-	return b->kinds && !bytes_left(data) ? 0 : -EBADMSG;
+/* How many instructions start in the block before its n-th INDEX_RANK_BYTES. */
+static size_t rank_of(const struct block *b, size_t n)
+{
+	uint16_t rank = 0;
+
+	if (n)
+		memcpy(&rank, b->ranks + (n - 1) * sizeof(rank), sizeof(rank));
+	return rank;
 }
 
 static int open_block(const struct filler *f, uint64_t off, struct block *b)
@@ -236,35 +243,37 @@ static void push(struct filler *f, uint64_t off, unsigned int kind)
 }
 
 /* The instructions of a block that start in [lo, hi) of the section. */
-static void fill_mixed(struct filler *f, const struct block *b, uint64_t lo, uint64_t hi)
+static int fill_mixed(struct filler *f, const struct block *b, uint64_t lo, uint64_t hi)
 {
-	size_t insn = 0;
+	size_t group = (lo - b->off) / INDEX_RANK_BYTES, insn = rank_of(b, group);
 
-	for (size_t i = 0; i * 64 < b->n_bytes && b->off + i * 64 < hi; i++) {
-		uint64_t word = word_at(b, i);
-
-		for (; word; word &= word - 1, insn++) {
+	for (size_t i = group * (INDEX_RANK_BYTES / 64); b->off + i * 64 < hi; i++) {
+		for (uint64_t word = word_at(b, i); word; word &= word - 1, insn++) {
 			uint64_t off = b->off + i * 64 + (uint64_t)__builtin_ctzll(word);
 
 			if (off >= hi)
-				return;
+				return 0;
+			if (insn / 4 >= b->n_kinds)
+				return -EBADMSG;
 			if (off >= lo)
 				push(f, off, b->kinds[insn / 4] >> (insn % 4 * 2) & 3);
 		}
 	}
+	return 0;
 }
 
-static void fill_block(struct filler *f, const struct block *b)
+static int fill_block(struct filler *f, const struct block *b)
 {
 	uint64_t end = b->off + b->n_bytes;
 	uint64_t lo = f->fill->off > b->off ? f->fill->off : b->off;
 	uint64_t hi = f->fill->end_off < end ? f->fill->end_off : end;
 
 	if (b->form == INDEX_BLOCK_MIXED)
-		fill_mixed(f, b, lo, hi);
-	else if (b->form == INDEX_BLOCK_PADDING)
+		return fill_mixed(f, b, lo, hi);
+	if (b->form == INDEX_BLOCK_PADDING)
 		for (; lo < hi; lo++)
 			push(f, lo, 0);
+	return 0;
 }
 
 /* The exceptional lengths from vaddr on: records by address. */
@@ -295,11 +304,10 @@ void index_view_fill(void *context, struct text_fill *fill)
 	while (off < fill->end_off) {
 		struct block b;
 
-		if (open_block(&f, off, &b) < 0) {
+		if (open_block(&f, off, &b) < 0 || fill_block(&f, &b) < 0) {
 			index_note_damage(f.view->index, f.view->object, "instructions");
 			break;
 		}
-		fill_block(&f, &b);
 		off = b.off + b.n_bytes;
 	}
 	flush(&f, fill->end_off);

@@ -35,9 +35,10 @@ struct text {
 	const struct live_text *live;  /* borrowed, or NULL */
 	struct text_section *sections; /* by vaddr */
 	size_t n_sections;
-	size_t last;	     /* section of the last question: most follow each other closely */
-	uint64_t *decoded;   /* bit s: the interval that starts at image->symbols[s] is decoded */
-	uint64_t *irregular; /* bit s: … and irregular */
+	size_t last;	      /* section of the last question: most follow each other closely */
+	size_t last_interval; /* its symbol; likewise */
+	uint64_t *decoded;    /* bit s: the interval that starts at image->symbols[s] is decoded */
+	uint64_t *irregular;  /* bit s: … and irregular */
 	struct text_stats stats;
 };
 
@@ -256,13 +257,20 @@ static void symbol_interval(const struct text *text, const struct image_section 
 }
 
 /* Index of the symbol whose interval holds vaddr, or SIZE_MAX before the section's first symbol. */
-static size_t interval_at(const struct text *text, const struct image_section *section,
-			  uint64_t vaddr)
+static size_t interval_at(struct text *text, const struct image_section *section, uint64_t vaddr)
 {
-	size_t i = vaddr == UINT64_MAX ? section->first_symbol + (size_t)section->n_symbols
-				       : image_find_symbol(text->image, section, vaddr + 1);
+	const struct image_symbol *symbols = text->image->symbols;
+	size_t i = text->last_interval, first = section->first_symbol;
+	size_t end = first + section->n_symbols;
 
-	return i == section->first_symbol ? SIZE_MAX : i - 1;
+	if (i >= first && i < end && symbols[i].vaddr <= vaddr &&
+	    (i + 1 == end || vaddr < symbols[i + 1].vaddr))
+		return i;
+	i = vaddr == UINT64_MAX ? end : image_find_symbol(text->image, section, vaddr + 1);
+	if (i == first)
+		return SIZE_MAX;
+	text->last_interval = i - 1;
+	return i - 1;
 }
 
 static struct text_fill fill_of(const struct text *text, const struct text_section *s, size_t i)
@@ -352,7 +360,7 @@ bool text_is_insn(struct text *text, uint64_t vaddr)
 }
 
 /* Length of the instruction that is known to start at the bit. */
-static unsigned int insn_bytes(const struct text *text, const struct text_section *s, uint64_t bit)
+static unsigned int insn_bytes(struct text *text, const struct text_section *s, uint64_t bit)
 {
 	size_t i = interval_at(text, s->section, s->section->vaddr + bit);
 	struct text_fill fill = fill_of(text, s, i);
