@@ -546,14 +546,24 @@ static void report_stats(struct conversion *c)
 	free(c->stats.objects);
 }
 
+/* What is lacking in what was read of an object; of the kernel without its name. */
 static void warn_of_damage(const struct object *object)
 {
-	const struct dwarf *dwarf = object->symbols ? &object->symbols->dwarf : NULL;
+	const char *name = object->is_kernel ? "" : object->name,
+		   *colon = object->is_kernel ? "" : ": ";
+	const struct symbols *s = object->symbols;
 
-	if (dwarf && dwarf->stats.n_units_damaged)
+	if (s && s->dwarf.stats.n_units_damaged)
 		fprintf(stderr, "autofdod-profgen: warning: %s%s%" PRIu64 " damaged units: %s\n",
-			object->is_kernel ? "" : object->name, object->is_kernel ? "" : ": ",
-			dwarf->stats.n_units_damaged, dwarf->first_damage.text);
+			name, colon, s->dwarf.stats.n_units_damaged, s->dwarf.first_damage.text);
+	if (s && s->image->n_relocations_lost)
+		fprintf(stderr, "autofdod-profgen: warning: %s%s%" PRIu64 " relocations lost: %s\n",
+			name, colon, s->image->n_relocations_lost, s->image->relocation_lost.text);
+	if (s && s->dwarf.stats.n_names_lacking)
+		fprintf(stderr,
+			"autofdod-profgen: warning: %s%s%" PRIu64 " names are in a debug file "
+			"shared with others, which was not found\n",
+			name, colon, s->dwarf.stats.n_names_lacking);
 }
 
 /* What the user should know even without asking for statistics. */
