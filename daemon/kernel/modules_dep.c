@@ -17,10 +17,10 @@
 #define ITEMS_MAX 65536u
 #define FILE_BYTES_MAX (16u << 20)
 
-/* It becomes part of paths that are opened. */
+/* Of a module, and fit to become part of paths that are opened. */
 static bool is_clean(const char *path)
 {
-	return path[0] && strncmp(path, "../", 3) != 0 && !strstr(path, "/../");
+	return strstr(path, ".ko") && strncmp(path, "../", 3) != 0 && !strstr(path, "/../");
 }
 
 /* line: without its newline, NUL-terminated; it is cut. */

@@ -222,11 +222,20 @@ static void try_module_path(struct object_search *search, const char *path)
 static void try_modules_folder(struct object_search *search)
 {
 	struct object_finder *finder = search->finder;
-	char dir[OBJECT_PATH_SIZE];
+	const struct file_tree_item *items;
+	const struct file_tree *tree;
+	char dir[OBJECT_PATH_SIZE], key[MODULE_NAME_SIZE];
+	size_t n;
 
 	snprintf(dir, sizeof(dir), "/lib/modules/%s", finder->places.release);
-	try_tree(search, read_tree(search, dir, &finder->has_modules, &finder->modules));
-	if (finder->modules.n == 0)
+	tree = read_tree(search, dir, &finder->has_modules, &finder->modules);
+	if (!tree)
+		return;
+	file_tree_module_key(search->query->name, key);
+	n = file_tree_find(tree, key, &items);
+	for (size_t i = 0; i < n && i < TREE_MATCHES_MAX; i++)
+		try_module_path(search, items[i].path + strlen(dir) + 1);
+	if (n == 0)
 		object_try(search, OBJECT_CODE, "%s", dir);
 }
 

@@ -50,6 +50,7 @@ static void test_modules_dep_counts_lines_that_are_none(void **state)
 				   "kernel/../../up.ko:\n"
 				   ":\n"
 				   "kernel/nul\0.ko:\n"
+				   "kernel/vmlinux:\n"
 				   "kernel/d.ko:\n"
 				   "updates/a.ko:\n";
 	struct modules_dep dep cleanup(modules_dep_deinit) = { 0 };
@@ -57,11 +58,12 @@ static void test_modules_dep_counts_lines_that_are_none(void **state)
 	(void)state;
 	assert_int_equal(modules_dep_parse(text, sizeof(text) - 1, &dep), 0);
 	assert_int_equal(dep.n, 3);
-	assert_int_equal(dep.n_malformed, 7);
+	assert_int_equal(dep.n_malformed, 8);
 	/* of two of a name the first */
 	assert_string_equal(modules_dep_find(&dep, "a"), "kernel/a.ko");
 	assert_string_equal(modules_dep_find(&dep, "d"), "kernel/d.ko");
 	assert_null(modules_dep_find(&dep, "up"));
+	assert_null(modules_dep_find(&dep, "vmlinux"));
 }
 
 static void test_modules_dep_name_too_long_for_a_module_is_none(void **state)

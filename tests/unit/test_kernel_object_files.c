@@ -645,6 +645,12 @@ static void test_object_files_of_a_module_need_no_modules_dep(void **state)
 	find(&f);
 	assert_files(&f, "/" MODULES "updates/snd_hda.ko", "/" MODULES "updates/snd_hda.ko");
 	end(&f);
+	put(root, MODULES "updates/snd_hda.ko", 0xab, CODE);
+	put(root, DEBUG_MODULES "updates/snd_hda.ko.debug", 0xab, DEBUG_INFO);
+	find(&f);
+	assert_files(&f, "/" MODULES "updates/snd_hda.ko",
+		     "/" DEBUG_MODULES "updates/snd_hda.ko.debug");
+	end(&f);
 }
 
 static void test_object_files_of_a_module_in_a_flat_folder_are_found(void **state)
