@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kernel images: everything that is read of one, then a profile of counts made up from its bytes,
- * around the addresses that it says are code. Two ways to sum instructions must agree.
+ * around the addresses that it says are code, with live text made up likewise. Two ways to sum
+ * instructions must agree.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include "profile/accumulate.h"
 #include "profile/ranges.h"
+#include "symbolize/live_text.h"
 #include "symbolize/symbols.h"
 #include "symbolize/unit_frames.h"
 
@@ -103,6 +105,24 @@ static void check_text(struct dice *dice, struct symbols *s)
 	}
 }
 
+/* Text as if it had run: bytes of the file at other places. */
+static struct live_text *make_live(struct dice *dice, struct symbols *s)
+{
+	struct live_text *live;
+
+	if (live_text_new(&live, CEILING) != 0)
+		abort();
+	for (int i = 0; i < N_QUERIES; i++) {
+		uint64_t from = throw(dice) % dice->n_bytes;
+		size_t n = throw(dice) % 256;
+
+		if (n > dice->n_bytes - from)
+			n = dice->n_bytes - from;
+		(void)!live_text_add(live, address(dice, s), dice->data + from, n);
+	}
+	return live;
+}
+
 static void check_frames(struct dice *dice, struct symbols *s)
 {
 	struct unit_frames uf;
@@ -143,6 +163,19 @@ static void check_profile(struct dice *dice, const struct objects *objects, bool
 	branch_counts_deinit(&counts);
 }
 
+static void check_live(struct dice *dice, const struct objects *objects)
+{
+	struct symbols *s = objects->kernel->symbols;
+	struct live_text *live = make_live(dice, s);
+
+	text_set_live(s->text, live);
+	check_text(dice, s);
+	check_profile(dice, objects, true);
+	text_set_live(s->text, NULL);
+	live_text_free(live);
+	check_text(dice, s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
 	static const struct image_limits limits = { 1u << 20, 1u << 16 };
@@ -167,6 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 			abort();
 		check_profile(&dice, &objects, false);
 		check_profile(&dice, &objects, true);
+		check_live(&dice, &objects);
 	}
 	objects_deinit(&objects);
 	return 0;
