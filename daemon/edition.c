@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
 #include "clock.h"
 #include "daemon.h"
 #include "host.h"
 #include "options.h"
+#include "profile/object_facts.h"
 #include "publish/manifest.h"
 #include "publish/store.h"
 
@@ -23,19 +25,27 @@
 /* Checked sections of a result. */
 struct edition {
 	struct profile_facts facts;
+	struct object_facts *objects; /* owned; n_objects */
+	size_t n_objects;
 	const struct worker_section *profile; /* NULL: there was no vmlinux */
 	const struct worker_section *dump;
 };
+
+static void edition_deinit(struct edition *edition)
+{
+	free(edition->objects);
+}
 
 static int check(const struct worker_result *result, struct edition *edition,
 		 struct problem *problem)
 {
 	const struct worker_section *facts = worker_result_find(result, JOB_FACTS);
+	const struct worker_section *objects = worker_result_find(result, JOB_OBJECTS);
 	int r;
 
 	edition->profile = worker_result_find(result, JOB_PROFILE);
 	edition->dump = worker_result_find(result, JOB_DUMP);
-	if (!facts || !edition->dump)
+	if (!facts || !objects || !edition->dump)
 		return problem_set(problem, -EBADMSG, "worker: a part of its result is missing");
 	r = profile_facts_read(facts->bytes, facts->n_bytes, &edition->facts, problem);
 	if (r == 0 && !edition->facts.has_profile != !edition->profile)
@@ -43,6 +53,9 @@ static int check(const struct worker_result *result, struct edition *edition,
 	if (r == 0 && edition->profile)
 		r = profile_check_extbinary(&edition->facts, edition->profile->bytes,
 					    edition->profile->n_bytes, problem);
+	if (r == 0)
+		r = object_facts_read(objects->bytes, objects->n_bytes, &edition->facts,
+				      &edition->objects, &edition->n_objects, problem);
 	if (r == 0)
 		r = profile_check_dump(edition->dump->bytes, edition->dump->n_bytes, problem);
 	return r;
@@ -134,6 +147,8 @@ static int encode_manifest(struct daemon *d, const struct edition *edition,
 		.weight_sum = (double)p->sums.weight_sum,
 		.effective_samples = effective_samples(&p->sums),
 		.facts = &edition->facts,
+		.objects = edition->objects,
+		.n_objects = edition->n_objects,
 		.limits = &d->options->limits,
 		.previous = edition->profile && p->previous[0] ? p->previous : NULL,
 		.files = files,
@@ -200,12 +215,61 @@ static int write_entry(struct daemon *d, const struct edition *edition, struct s
 	return store_commit(entry, ret_result, problem);
 }
 
+/* who is missing */
+
+static uint64_t n_counted(const struct object_facts *facts)
+{
+	return facts->figures.branches.n_branches + facts->figures.ranges.n_pairs;
+}
+
+/* The one with most counts behind the one before, in the order of counts and places; NULL: none. */
+static const struct object_facts *next_unresolved(const struct edition *edition,
+						  const struct object_facts *before)
+{
+	const struct object_facts *next = NULL;
+
+	for (size_t i = 0; i < edition->n_objects; i++) {
+		const struct object_facts *facts = &edition->objects[i];
+		bool is_done =
+			before && (n_counted(facts) > n_counted(before) ||
+				   (n_counted(facts) == n_counted(before) && facts <= before));
+
+		if (facts->state == OBJECT_STATE_SYMBOLIZED || is_done)
+			continue;
+		if (!next || n_counted(facts) > n_counted(next))
+			next = facts;
+	}
+	return next;
+}
+
+#define UNRESOLVED_NAMED_MAX 16u
+
+static void name_unresolved(const struct edition *edition, struct edition_written *written)
+{
+	const struct object_facts *facts = next_unresolved(edition, NULL);
+	size_t n = 0;
+
+	for (size_t i = 0; i < edition->n_objects; i++)
+		written->n_unresolved += edition->objects[i].state != OBJECT_STATE_SYMBOLIZED;
+	for (unsigned int i = 0; facts && i < UNRESOLVED_NAMED_MAX; i++) {
+		size_t n_name = strlen(facts->name);
+
+		if (n + n_name + 2 > sizeof(written->unresolved))
+			break;
+		if (n > 0)
+			written->unresolved[n++] = ',';
+		memcpy(written->unresolved + n, facts->name, n_name);
+		n += n_name;
+		facts = next_unresolved(edition, facts);
+	}
+}
+
 int edition_write(void *context, struct worker_out *out, struct problem *problem)
 {
 	struct daemon *d = context;
 	struct publication *p = &d->publication;
 	struct edition_written written = { 0 };
-	struct edition edition = { 0 };
+	cleanup(edition_deinit) struct edition edition = { 0 };
 	struct store_entry *entry;
 	struct store_result result;
 	struct store_limits limits;
@@ -226,6 +290,7 @@ int edition_write(void *context, struct worker_out *out, struct problem *problem
 	snprintf(written.path, sizeof(written.path), "%s/%s.%s", hex, result.stamp,
 		 edition.profile ? "afdo" : "unsym");
 	written.facts = edition.facts;
+	name_unresolved(&edition, &written);
 	written.kept = result.kept;
 	return worker_out_put(out, 0, &written, sizeof(written));
 }
@@ -242,6 +307,7 @@ int edition_read_written(const struct worker_result *result, struct edition_writ
 				   "writer: its result is not what it should be");
 	memcpy(&written, section->bytes, sizeof(written));
 	written.path[sizeof(written.path) - 1] = '\0';
+	written.unresolved[sizeof(written.unresolved) - 1] = '\0';
 	written.kept.late.text[sizeof(written.kept.late.text) - 1] = '\0';
 	r = profile_facts_read(section->bytes + offsetof(struct edition_written, facts),
 			       sizeof(written.facts), &written.facts, problem);

@@ -12,9 +12,14 @@
 #include "profile/facts.h"
 #include "publish/store.h"
 
+#define EDITION_NAMES_SIZE 400u
+
 /* What the writer tells of it. */
 struct edition_written {
 	char path[256]; /* of the profile, below the directory */
+	/* modules that were counted and are not in the profile, those with most counts first */
+	uint64_t n_unresolved;
+	char unresolved[EDITION_NAMES_SIZE];
 	struct profile_facts facts;
 	struct store_kept kept;
 };

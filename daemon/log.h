@@ -131,6 +131,8 @@ enum log_level {
 	  "ac43fac1d5104c51b544acefc80035ac")                                                      \
 	X(PLACES_LOST, "places-lost", WARNING, 5, "pages counts",                                  \
 	  "70e303027f7942e59403efb98230ff35")                                                      \
+	X(MODULES_UNRESOLVED, "modules-unresolved", NOTICE, 5, "modules names",                    \
+	  "34b3fd9c14b14610a6bd5e862a19db0c")                                                      \
 	/* profiles */                                                                             \
 	X(PUBLISHED, "published", NOTICE, 60, "file because verdict reason samples took",          \
 	  "b0556bd3da1344c8bf8e44f4a254badd")                                                      \

@@ -60,6 +60,11 @@ static const char *table_name(size_t i)
 	return names[i];
 }
 
+static const char *place_name(size_t i)
+{
+	return place_kind_name((enum place_kind)i);
+}
+
 static const char *verdict_label(size_t i)
 {
 	return verdict_name((enum verdict)i);
@@ -183,6 +188,15 @@ static const struct metric table[] = {
 	GAUGE("table_fill_ratio", "Of the slots of a table of counters, those in use.",
 	      BY("table", table_name, fill)),
 
+	COUNTER("branch_targets_total",
+		"Branches of the counted samples, by what they lead to; not with Modules=no.",
+		BY("kind", place_name, targets)),
+	GAUGE("modules", "Modules that are loaded and counted.", ONE(modules)),
+	GAUGE("modules_not_placed", "Modules that there is no place left for in the counters.",
+	      ONE(modules_not_placed)),
+	COUNTER("modules_gone_total", "Modules that were counted and then unloaded.",
+		ONE(modules_gone)),
+
 	/* profiles */
 	COUNTER("publications_total", "Profiles that were published.", ONE(published)),
 	COUNTER("publication_failures_total",
@@ -201,6 +215,9 @@ static const struct metric table[] = {
 	GAUGE("profile_density", "Density of the last profile; 50 is enough.", ONE(density)),
 	GAUGE("profile_overlap_ratio", "Of the last profile, what the one before it has as well.",
 	      ONE(overlap)),
+	GAUGE("profile_named_ratio",
+	      "Of the branches to kernel and modules, those to a function that is known.",
+	      ONE(named)),
 	GAUGE("profile_functions", "Functions in the last profile.", ONE(profile_functions)),
 	GAUGE("profile_samples", "Sum of the counts in the last profile.", ONE(profile_samples)),
 	GAUGE("profile_verdict", "1 for the verdict of the last profile, 0 for the others.",

@@ -194,6 +194,20 @@ static void add_tables(struct daemon *d, struct metrics_view *v)
 	}
 }
 
+static void add_modules(const struct daemon *d, struct metrics_view *v)
+{
+	const struct translation_figures *f;
+
+	if (!d->modules.placement)
+		return;
+	f = translation_figures(d->modules.translation);
+	v->modules = (double)f->n_modules;
+	v->modules_not_placed = (double)f->n_no_room;
+	v->modules_gone = (double)d->modules.n_gone;
+	for (size_t i = 0; i < N_PLACE_KINDS; i++)
+		v->targets[i] = (double)d->intake.n_targets[i];
+}
+
 static void add_last(const struct publication_last *last, struct metrics_view *v)
 {
 	v->published_at = seconds(last->published_ns);
@@ -206,6 +220,8 @@ static void add_last(const struct publication_last *last, struct metrics_view *v
 	v->density = last->facts.density;
 	if (last->facts.overlap >= 0)
 		v->overlap = last->facts.overlap;
+	if (last->facts.n_arrived)
+		v->named = (double)last->facts.n_named / (double)last->facts.n_arrived;
 	v->profile_functions = (double)last->facts.n_functions;
 	v->profile_samples = (double)last->facts.total_samples;
 }
@@ -280,6 +296,7 @@ void metrics_view(struct daemon *d, struct metrics_view *ret_view)
 	if (d->has_pace)
 		add_pace(d, ret_view);
 	add_tables(d, ret_view);
+	add_modules(d, ret_view);
 	add_publication(&d->publication, ret_view);
 	add_store(&d->retention, ret_view);
 	add_control(d->commands.control, ret_view);

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include "kernel/translation.h"
 #include "collect/sampler.h"
 #include "gate/budget.h"
 #include "kernel/build_id.h"
@@ -89,6 +90,7 @@ struct metrics_view {
 
 	double cpu[N_METRICS_PROCESSES], resident_bytes;
 	double fill[N_METRICS_TABLES];
+	double targets[N_PLACE_KINDS], modules, modules_not_placed, modules_gone, named;
 	double wakeups, slow_passes, longest_pass;
 
 	double published, publish_failures, publish_skips;

@@ -445,6 +445,19 @@ static void log_published(struct daemon *d)
 		  LOG_SECONDS("took", last->wall_ns));
 }
 
+/* Once, and when they are others. */
+static void tell_unresolved(struct daemon *d, const struct edition_written *written)
+{
+	struct publication_last *last = &d->publication.last;
+
+	_Static_assert(sizeof(last->unresolved) == sizeof(written->unresolved), "one text");
+	if (written->n_unresolved && strcmp(last->unresolved, written->unresolved) != 0)
+		log_event(d->log, LOG_MODULES_UNRESOLVED, LOG_U64("modules", written->n_unresolved),
+			  LOG_TEXT("names", written->unresolved));
+	last->n_unresolved = written->n_unresolved;
+	memcpy(last->unresolved, written->unresolved, sizeof(last->unresolved));
+}
+
 static void on_written(struct daemon *d, const struct edition_written *written)
 {
 	struct publication *p = &d->publication;
@@ -457,6 +470,7 @@ static void on_written(struct daemon *d, const struct edition_written *written)
 	p->last.wall_ns = clock_monotonic_ns() - p->began_ns;
 	p->n_published++;
 	log_published(d);
+	tell_unresolved(d, written);
 	retention_note(d, &written->kept);
 	p->n_total_published = p->is_total_full ? 0 : p->sums.conservation.n_used;
 	if (p->is_total_full || p->part == TALLY_CLOSED)

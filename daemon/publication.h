@@ -52,6 +52,8 @@ struct publication_last {
 	char path[256];	      /* below the directory */
 	struct problem problem;
 	struct profile_facts facts;
+	uint64_t n_unresolved; /* modules that were counted and are not in it … */
+	char unresolved[400];  /* … the names of those with most counts, with commas */
 	uint64_t published_ns; /* CLOCK_REALTIME, of the last that is_ok; 0: there was none */
 	uint64_t wall_ns;      /* from the interval's end to the files */
 	uint64_t cpu_ns;       /* of the worker */

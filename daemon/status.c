@@ -158,6 +158,24 @@ static struct json_object *counters_json(struct daemon *d, bool *ok)
 	return object;
 }
 
+static struct json_object *modules_json(const struct daemon *d, bool *ok)
+{
+	const struct module_watch *w = &d->modules;
+	const struct translation_figures *f = translation_figures(w->translation);
+	struct json_object *object = json_object_new_object();
+
+	json_add_u64(object, "counted", f->n_modules, ok);
+	json_add_u64(object, "moved", f->n_moved, ok);
+	json_add_u64(object, "without_build_id", f->n_no_build_id, ok);
+	json_add_u64(object, "not_placed", f->n_no_room, ok);
+	json_add_u64(object, "gone", w->n_gone, ok);
+	json_add_u64(object, "maps", w->n_maps, ok);
+	json_add_u64(object, "failures", w->n_failed, ok);
+	json_add_text(object, "problem", w->problem.text[0] ? w->problem.text : NULL, ok);
+	json_add(object, "targets", json_of_targets(d->intake.n_targets), ok);
+	return object;
+}
+
 static struct json_object *live_json(const struct live *live, bool *ok)
 {
 	struct json_object *object = json_object_new_object();
@@ -195,6 +213,9 @@ static struct json_object *publication_json(const struct daemon *d, bool *ok)
 	json_add_u64(object, "last_worker_rss_bytes", last->worker_rss_bytes, ok);
 	if (last->is_ok)
 		json_add(object, "profile", json_of_facts(&last->facts), ok);
+	json_add_u64(object, "unresolved", last->n_unresolved, ok);
+	json_add_text(object, "unresolved_names", last->unresolved[0] ? last->unresolved : NULL,
+		      ok);
 	return object;
 }
 
@@ -299,6 +320,8 @@ struct json_object *status_json(struct daemon *d)
 		json_add(root, "store", store_json(&d->retention, &ok), &ok);
 	json_add(root, "kernel", json_of_kernel(&d->host->identity, NULL), &ok);
 	json_add(root, "counters", counters_json(d, &ok), &ok);
+	if (d->modules.placement)
+		json_add(root, "modules", modules_json(d, &ok), &ok);
 	json_add(root, "sampler", sampler_json(d, &ok), &ok);
 	json_add(root, "loop", loop_json(d, &ok), &ok);
 	if (d->commands.control)

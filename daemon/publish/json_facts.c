@@ -13,6 +13,8 @@
 #include "json_build.h"
 #include "kernel/identity.h"
 #include "profile/facts.h"
+#include "kernel/translation.h"
+#include "profile/object_facts.h"
 
 /* Gives the object up if something is missing in it. */
 static struct json_object *finish(struct json_object *object, bool ok)
@@ -295,6 +297,8 @@ static struct json_object *of_ranges(const struct range_health *h)
 	json_add_u64(object, "live", h->n_live, &ok);
 	json_add_u64(object, "liveBarrier", h->n_live_barrier, &ok);
 	json_add_u64(object, "liveBogus", h->n_live_bogus, &ok);
+	json_add_u64(object, "noSymbols", h->n_no_symbols, &ok);
+	json_add_u64(object, "betweenObjects", h->n_between, &ok);
 	return finish(object, ok);
 }
 
@@ -307,6 +311,8 @@ static struct json_object *of_branches(const struct branch_health *h)
 	json_add_u64(object, "noTarget", h->n_no_target, &ok);
 	json_add_u64(object, "externalSource", h->n_external_source, &ok);
 	json_add_u64(object, "patched", h->n_patched, &ok);
+	json_add_u64(object, "noSymbols", h->n_no_symbols, &ok);
+	json_add_u64(object, "betweenObjects", h->n_between, &ok);
 	return finish(object, ok);
 }
 
@@ -338,6 +344,11 @@ static void add_figures(struct json_object *object, const struct profile_facts *
 	json_add_u64(object, "damagedUnits", facts->n_units_damaged, ok);
 }
 
+static double named_share(uint64_t n_named, uint64_t n_arrived)
+{
+	return n_arrived ? (double)n_named / (double)n_arrived : SHARE_UNKNOWN;
+}
+
 struct json_object *json_of_facts(const struct profile_facts *facts)
 {
 	struct json_object *object = json_object_new_object();
@@ -351,6 +362,9 @@ struct json_object *json_of_facts(const struct profile_facts *facts)
 		add_figures(object, facts, &ok);
 	json_add_u64(object, "distinctBranches", facts->n_branches, &ok);
 	json_add_u64(object, "distinctRanges", facts->n_ranges, &ok);
+	json_add_u64(object, "objects", facts->n_objects, &ok);
+	json_add_u64(object, "objectsSymbolized", facts->n_objects_symbolized, &ok);
+	add_share(object, "namedShare", named_share(facts->n_named, facts->n_arrived), &ok);
 	json_add_bool(object, "isSelected", facts->is_selected, &ok);
 	if (facts->is_selected) {
 		json_add_text(object, "text", text_rule_name((enum text_rule)facts->text_rule),
@@ -359,5 +373,48 @@ struct json_object *json_of_facts(const struct profile_facts *facts)
 		json_add(object, "ranges", of_ranges(&facts->ranges), &ok);
 		json_add(object, "branches", of_branches(&facts->branches), &ok);
 	}
+	return finish(object, ok);
+}
+
+/* objects */
+
+struct json_object *json_of_object(const struct object_facts *facts, bool is_ip_only)
+{
+	const struct object_figures *f = &facts->figures;
+	struct json_object *object = json_object_new_object();
+	struct build_id id = { .n_bytes = facts->n_build_id_bytes };
+	bool is_symbolized = facts->state == OBJECT_STATE_SYMBOLIZED, ok = true;
+	char hex[BUILD_ID_HEX_SIZE];
+
+	memcpy(id.bytes, facts->build_id, sizeof(id.bytes));
+	build_id_to_hex(&id, hex);
+	json_add_text(object, "name", facts->name, &ok);
+	json_add_text(object, "buildId", hex[0] ? hex : NULL, &ok);
+	json_add_text(object, "state", object_state_name((enum object_state)facts->state), &ok);
+	json_add_text(object, "file", is_symbolized && facts->source[0] ? facts->source : NULL,
+		      &ok);
+	json_add_text(object, "problem", !is_symbolized && facts->source[0] ? facts->source : NULL,
+		      &ok);
+	json_add_u64(object, "arrived", is_ip_only ? f->ranges.n_pairs : f->branches.n_branches,
+		     &ok);
+	json_add_u64(object, "named", f->n_named, &ok);
+	json_add_u64(object, "pairs", f->ranges.n_pairs, &ok);
+	json_add_u64(object, "usedPairs", f->ranges.n_used, &ok);
+	add_share(object, "invalidShare", ranges_invalid_share(&f->ranges), &ok);
+	return finish(object, ok);
+}
+
+struct json_object *json_of_targets(const uint64_t *n_targets)
+{
+	static const char *const keys[N_PLACE_KINDS] = {
+		[PLACE_KERNEL] = "kernel",  [PLACE_MODULE] = "module", [PLACE_OUTSIDE] = "outside",
+		[PLACE_BPF] = "bpf",	    [PLACE_FTRACE] = "ftrace", [PLACE_KPROBE] = "kprobe",
+		[PLACE_NO_ROOM] = "noRoom", [PLACE_DOUBT] = "inDoubt", [PLACE_OTHER] = "other",
+	};
+	struct json_object *object = json_object_new_object();
+	bool ok = true;
+
+	for (size_t i = 0; i < N_PLACE_KINDS; i++)
+		json_add_u64(object, keys[i], n_targets[i], &ok);
 	return finish(object, ok);
 }

@@ -17,6 +17,7 @@
 struct counters_totals;
 struct json_object;
 struct kernel_identity;
+struct object_facts;
 struct perf_event_attr;
 struct profile_facts;
 struct tally_sums;
@@ -53,3 +54,7 @@ struct json_object *json_of_gate(const struct gate_options *options,
 				 uint64_t closed_ns, uint64_t n_openings);
 struct json_object *json_of_budget(const struct budget *budget);
 struct json_object *json_of_facts(const struct profile_facts *facts);
+/* The kernel, or a module: how much of it is in the profile, or why nothing is. */
+struct json_object *json_of_object(const struct object_facts *facts, bool is_ip_only);
+/* Where counted branches lead to: N_PLACE_KINDS of them, kernel/translation.h. */
+struct json_object *json_of_targets(const uint64_t *n_targets);

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include "aggregate/tally.h"
 #include "base/buf.h"
+#include "kernel/translation.h"
+#include "profile/facts.h"
+#include "profile/object_facts.h"
 #include "json_build.h"
 #include "json_limits.h"
 
@@ -85,6 +88,23 @@ static struct json_object *of_profile(const struct manifest_input *input, bool *
 	return object;
 }
 
+static struct json_object *of_objects(const struct manifest_input *input, bool *ok)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < input->n_objects && i < MANIFEST_OBJECTS_MAX; i++)
+		json_push(array, json_of_object(&input->objects[i], input->facts->is_ip_only), ok);
+	return array;
+}
+
+static bool has_targets(const struct tally_sums *sums)
+{
+	for (size_t i = 0; i < N_PLACE_KINDS; i++)
+		if (sums->n_targets[i])
+			return true;
+	return false;
+}
+
 int manifest_encode(const struct manifest_input *input, struct buf *buf)
 {
 	struct json_object *root = json_object_new_object();
@@ -100,6 +120,9 @@ int manifest_encode(const struct manifest_input *input, struct buf *buf)
 	json_add(root, "weight", of_weight(input, &ok), &ok);
 	json_add(root, "samples", json_of_samples(sums), &ok);
 	json_add(root, "counters", json_of_counters(input->counters), &ok);
+	if (has_targets(sums))
+		json_add(root, "targets", json_of_targets(sums->n_targets), &ok);
+	json_add(root, "objects", of_objects(input, &ok), &ok);
 	if (input->gate)
 		json_add(root, "gate",
 			 json_of_gate(input->gate, NULL, sums->gate_open_ns, sums->gate_closed_ns,

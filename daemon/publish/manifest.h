@@ -23,6 +23,9 @@ struct verdict_limits;
 
 #define MANIFEST_SHA256_BYTES 32u
 
+/* What a kernel can have loaded at a time; 300 bytes each. */
+#define MANIFEST_OBJECTS_MAX 1024u
+
 struct manifest_file {
 	const char *name;   /* store_name() */
 	const char *format; /* "extbinary", "unsymbolized" */
@@ -54,6 +57,8 @@ struct manifest_input {
 	double effective_samples; /* of equal weight that would be as good, see budget.h */
 
 	const struct profile_facts *facts;
+	const struct object_facts *objects; /* n_objects, of which MANIFEST_OBJECTS_MAX are told */
+	size_t n_objects;
 	const struct verdict_limits *limits; /* that its verdict was found by */
 	const char *previous; /* name of the profile that it was compared with; NULL: of none */
 	const struct manifest_file *files; /* n_files; not the manifest itself */

@@ -195,6 +195,24 @@ static void show_gate(struct json_object *status)
 		  view_share(view_number_or(status, "gate.openShare", 0), share, sizeof(share)));
 }
 
+static void show_modules(struct json_object *status)
+{
+	double n, n_unresolved = view_number_or(status, "publication.unresolved", 0);
+	double n_unplaced = view_number_or(status, "modules.not_placed", 0);
+	const char *problem = view_text(status, "modules.problem");
+	char more[2 * VIEW_SIZE] = "";
+
+	if (!view_number(status, "modules.counted", &n))
+		return;
+	if (problem)
+		snprintf(more, sizeof(more), ": %s", problem);
+	else if (n_unplaced > 0)
+		snprintf(more, sizeof(more), ", %.0f without a place", n_unplaced);
+	else if (n_unresolved > 0)
+		snprintf(more, sizeof(more), ", %.0f not in the profile", n_unresolved);
+	view_line("Modules", "%.0f counted%s", n, more);
+}
+
 static void show_kernel(struct json_object *status, double now_s)
 {
 	double age_s = view_age(view_text(status, "started"), now_s);
@@ -226,6 +244,7 @@ int command_status(const struct ctl *ctl)
 	show_samples(status);
 	show_cpus(status);
 	show_gate(status);
+	show_modules(status);
 	show_kernel(status, now_s);
 	return CTL_OK;
 }
