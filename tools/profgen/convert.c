@@ -317,8 +317,9 @@ static int fail(const struct conversion *c, int r)
 static int load_symbols(struct conversion *c)
 {
 	const struct arguments *a = c->arguments;
+	const struct kernel_dirs dirs = { (const char *const *)a->debug_dirs, a->n_debug_dirs };
 	struct object *kernel;
-	int r = open_kernel(a->index ? a->index : a->vmlinux, c->objects.names, &c->symbols,
+	int r = open_kernel(a->index ? a->index : a->vmlinux, &dirs, c->objects.names, &c->symbols,
 			    &c->index, &c->problem);
 
 	if (r == 0)

@@ -124,17 +124,20 @@ static int parse(int argc, char **argv, struct arguments *a)
 	return -1;
 }
 
-static int add_kernel(struct index_builder *builder, const char *path, struct problem *problem)
+static int add_kernel(struct index_builder *builder, const struct arguments *a,
+		      struct problem *problem)
 {
+	const struct kernel_dirs dirs = { (const char *const *)a->dirs,
+					  a->dirs[0] ? a->n_dirs : 0 };
 	cleanup(names_cleanup) struct names *names = NULL;
 	cleanup(index_cleanup) struct index *index = NULL;
 	cleanup(symbols_cleanup) struct symbols *symbols = NULL;
 	int r = names_new(&names, SYMBOLS_NAMES_CEILING_BYTES);
 
 	if (r == 0)
-		r = open_kernel(path, names, &symbols, &index, problem);
+		r = open_kernel(a->vmlinux, &dirs, names, &symbols, &index, problem);
 	if (r == 0 && index)
-		r = problem_set(problem, -EINVAL, "%s: is an index already", path);
+		r = problem_set(problem, -EINVAL, "%s: is an index already", a->vmlinux);
 	return r == 0 ? index_builder_add(builder, OBJECTS_KERNEL_NAME, symbols, problem) : r;
 }
 
@@ -250,7 +253,7 @@ static int run(const struct arguments *a, struct tally *tally, struct problem *p
 	int r = index_builder_new(&builder, INDEX_BYTES_MAX);
 
 	if (r == 0)
-		r = add_kernel(builder, a->vmlinux, problem);
+		r = add_kernel(builder, a, problem);
 	if (r == 0 && a->dirs[0])
 		r = add_modules(builder, a, tally, problem);
 	if (r == 0)
