@@ -377,6 +377,16 @@ int index_check(struct index *index, struct problem *problem)
 	return index_damage(index, problem);
 }
 
+int index_check_object(struct index *index, size_t object, struct problem *problem)
+{
+	for (int i = 0; i < N_INDEX_PARTS; i++) {
+		const struct extent *part = &index->privates[object].parts[i];
+
+		(void)check_pages(index, part->off, part->n_bytes);
+	}
+	return index_damage(index, problem);
+}
+
 uint64_t index_part_bytes(const struct index *index, size_t object, enum index_part part)
 {
 	return index->privates[object].parts[part].n_bytes;

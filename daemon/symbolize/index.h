@@ -90,6 +90,8 @@ size_t index_find(const struct index *index, const struct build_id *build_id);
 must_check int index_damage(const struct index *index, struct problem *problem);
 /* Reads and checks every byte. 0; -EBADMSG. */
 must_check int index_check(struct index *index, struct problem *problem);
+/* The same of one object alone: who cannot ask index_damage() at the end checks it beforehand. */
+must_check int index_check_object(struct index *index, size_t object, struct problem *problem);
 
 /*
  * An object of the index as symbols_new() would give it from its files: the code of a relocatable

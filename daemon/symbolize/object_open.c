@@ -32,7 +32,10 @@ static int open_index(int fd, const struct object_query *query, uint64_t base_va
 	object = find_in_index(index, query);
 	if (object == INDEX_NONE)
 		return problem_set(problem, -ENOENT, "the index does not have it");
-	return symbols_from_index(index, object, base_vaddr, names, ret_symbols, problem);
+	/* now there are other places to look at, later there would only be no profile */
+	r = index_check_object(index, object, problem);
+	return r == 0 ? symbols_from_index(index, object, base_vaddr, names, ret_symbols, problem)
+		      : r;
 }
 
 static int open_symbols(const struct object_files *files, const struct object_query *query,

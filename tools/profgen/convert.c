@@ -375,12 +375,13 @@ static int add_recording(struct conversion *c, struct count *count, size_t i)
 static int open_and_select(struct conversion *c)
 {
 	const struct arguments *a = c->arguments;
+	const char *kernel = a->index ? a->index : a->vmlinux;
 	char index_path[PATH_MAX];
 	cleanup(debuginfod_cleanup) struct debuginfod *debuginfod = NULL;
 	struct module_places places = {
 		.debug_dirs = (const char *const *)a->debug_dirs,
 		.n_debug_dirs = a->n_debug_dirs,
-		.index_path = a->index ? realpath(a->index, index_path) : NULL,
+		.index_path = c->index ? realpath(kernel, index_path) : NULL,
 		.release = c->stats.totals.release[0] ? c->stats.totals.release : NULL,
 	};
 	int r = a->uses_debuginfod ? debuginfod_new(&debuginfod, &c->problem) : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * autofdod-profgen show: what is in a profile.
+ * autofdod-profgen show: what is in a profile, or in a symbol index.
  */
 #include "commands.h"
 
@@ -16,6 +16,8 @@
 #include "profile/read.h"
 #include "profile/show.h"
 #include "profile/tree.h"
+#include "show_index.h"
+#include "symbolize/index.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 30)
 #define PROFILE_BYTES_MAX ((size_t)8 << 30)
@@ -26,7 +28,7 @@ static const char usage[] =
 	"Usage: autofdod-profgen show [OPTION...] FILE\n"
 	"\n"
 	"Shows size, density, summary and hottest functions of a sample profile\n"
-	"(extbinary, raw binary or text).\n"
+	"(extbinary, raw binary or text), or what is in a symbol index.\n"
 	"\n"
 	"  -n, --top=N     functions to list (default 20)\n"
 	"      --json      the same as JSON\n"
@@ -111,6 +113,27 @@ static int render(const struct arguments *a, struct profile *profile, struct pro
 	return r;
 }
 
+static int render_index(const struct arguments *a, const void *data, size_t n_bytes,
+			struct problem *problem)
+{
+	struct buf buf = BUF_INIT(OUTPUT_BYTES_MAX);
+	int r = show_index(data, n_bytes, a->is_json, &buf, problem);
+
+	if (r == 0)
+		r = output_write("-", buf.data, buf.n_bytes, problem);
+	buf_deinit(&buf);
+	return r;
+}
+
+static int finish(const struct arguments *a, int r, const struct problem *problem)
+{
+	if (r == 0)
+		return EXIT_OK;
+	fprintf(stderr, "autofdod-profgen: %s: %s\n", a->path,
+		problem->text[0] ? problem->text : strerror(-r));
+	return EXIT_ERROR;
+}
+
 int command_show(int argc, char **argv)
 {
 	struct arguments arguments = { .n_top = 20 };
@@ -124,15 +147,14 @@ int command_show(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	r = input_read(arguments.path, FILE_BYTES_MAX, &data, &n_bytes, &problem);
+	if (r == 0 && index_is_one(data, n_bytes))
+		return finish(&arguments, render_index(&arguments, data, n_bytes, &problem),
+			      &problem);
 	if (r == 0)
 		r = names_new(&names, NAMES_BYTES_MAX);
 	if (r == 0)
 		r = profile_read(data, n_bytes, names, PROFILE_BYTES_MAX, &problem, &profile);
 	if (r == 0)
 		r = render(&arguments, profile, &problem);
-	if (r == 0)
-		return EXIT_OK;
-	fprintf(stderr, "autofdod-profgen: %s: %s\n", arguments.path,
-		problem.text[0] ? problem.text : strerror(-r));
-	return EXIT_ERROR;
+	return finish(&arguments, r, &problem);
 }
