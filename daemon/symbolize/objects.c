@@ -27,7 +27,7 @@ int objects_init(struct objects *objects)
 	int r = names_new(&o.names, SYMBOLS_NAMES_CEILING_BYTES);
 
 	if (r == 0)
-		r = names_new(&o.keys, OBJECTS_N_MAX * sizeof(struct module_key));
+		r = names_new(&o.keys, OBJECTS_N_MAX * 2 * sizeof(struct module_key));
 	if (r < 0) {
 		names_free(o.names);
 		return r;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a worker sends back: facts, and behind them a profile or a dump that they are of. */
+/*
+ * What a worker sends back: facts, and behind them a profile or a dump that they are of, or figures
+ * of objects.
+ */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/problem.h"
 #include "profile/facts.h"
+#include "profile/object_facts.h"
 #include "profile/unsymbolized.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
@@ -27,6 +31,31 @@ static void check_dump(const uint8_t *data, size_t n_bytes)
 		abort();
 }
 
+/* What passes once passes again, and its names and sums can be relied on. */
+static void check_objects(const struct profile_facts *whole, const uint8_t *data, size_t n_bytes)
+{
+	struct object_facts *facts, *again;
+	struct problem problem;
+	uint64_t n_branches = 0;
+	size_t n, n_again;
+
+	if (object_facts_read(data, n_bytes, whole, &facts, &n, &problem) != 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		n_branches += facts[i].figures.branches.n_branches;
+		if (strlen(facts[i].name) >= sizeof(facts[i].name) ||
+		    strlen(facts[i].source) >= sizeof(facts[i].source) ||
+		    !object_state_name((enum object_state)facts[i].state)[0])
+			abort();
+	}
+	if (n_branches > whole->branches.n_branches)
+		abort();
+	if (object_facts_read(facts, n * sizeof(*facts), whole, &again, &n_again, &problem) != 0)
+		abort();
+	free(again);
+	free(facts);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
 	size_t n_facts = sizeof(struct profile_facts);
@@ -41,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 		abort();
 	/* also where the facts are not to be believed */
 	memcpy(&facts, data, n_facts);
+	check_objects(&facts, data + n_facts, n_bytes - n_facts);
 	if (profile_check_extbinary(&facts, data + n_facts, n_bytes - n_facts, &problem) < 0 &&
 	    !problem.text[0])
 		abort();

@@ -727,6 +727,122 @@ static void test_counters_sizes_are_checked_and_rounded_up(void **state)
 	assert_null(counters);
 }
 
+/* pieces: the same keys, each looked up in a list of pieces from its start */
+
+#define N_PIECES 6
+
+static uint64_t piece_vaddr(const struct snapshot_piece *pieces, uint32_t off)
+{
+	for (size_t i = 0; off && i < N_PIECES; i++)
+		if (off >= pieces[i].lo_off && off <= pieces[i].hi_off)
+			return pieces[i].vaddr + (off - pieces[i].lo_off);
+	return VADDR_EXTERNAL;
+}
+
+static uint64_t placed(const struct snapshot_piece *pieces, uint64_t vaddr)
+{
+	return vaddr == VADDR_EXTERNAL ? vaddr
+				       : piece_vaddr(pieces, (uint32_t)(vaddr - WINDOW_VADDR));
+}
+
+/* What a snapshot in one piece becomes when each address is placed by itself. */
+static void place_counts(struct branch_counts *counts, const struct snapshot_piece *pieces)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < counts->n_branches; i++) {
+		struct branch_count b = counts->branches[i];
+
+		b.from_vaddr = placed(pieces, b.from_vaddr);
+		b.to_vaddr = placed(pieces, b.to_vaddr);
+		if (b.to_vaddr != VADDR_EXTERNAL)
+			counts->branches[n++] = b;
+	}
+	counts->n_branches = n;
+	for (size_t i = 0; i < counts->n_ranges; i++) {
+		counts->ranges[i].start_vaddr = placed(pieces, counts->ranges[i].start_vaddr);
+		counts->ranges[i].end_vaddr = placed(pieces, counts->ranges[i].end_vaddr);
+	}
+	branch_counts_normalize(counts);
+}
+
+static void expect_same_counts(const struct branch_counts *x, const struct branch_counts *y)
+{
+	assert_int_equal(x->n_branches, y->n_branches);
+	assert_int_equal(x->n_ranges, y->n_ranges);
+	assert_memory_equal(x->branches, y->branches, x->n_branches * sizeof(*x->branches));
+	assert_memory_equal(x->ranges, y->ranges, x->n_ranges * sizeof(*x->ranges));
+}
+
+static void test_counters_snapshot_in_pieces_places_each_address(void **state)
+{
+	for (uint64_t seed = 1; seed <= 100; seed++) {
+		struct oracle oracle = { .seed = seed, .n_asked = 0 };
+		struct counters *counters =
+			new_counters(1024, CHAIN_CUT, answer_at_random, &oracle);
+		struct snapshot_piece pieces[N_PIECES];
+		uint64_t sums[N_PIECES + 2], expected[N_PIECES + 2] = { 0 };
+		struct branch_counts whole, got;
+		uint64_t h = seed;
+
+		for (unsigned int i = 0; i < N_PIECES; i++) {
+			h = hash_u64(h);
+			pieces[i].lo_off = 100 * i + (uint32_t)(h % 40);
+			pieces[i].hi_off = pieces[i].lo_off + (uint32_t)(h >> 32) % 60;
+			pieces[i].vaddr = 0x1000000ull * (N_PIECES - i);
+		}
+		for (unsigned int k = 0; k < 200; k++) {
+			struct branch_entry entries[4];
+
+			for (size_t e = 0; e < array_size(entries); e++) {
+				uint32_t from = (uint32_t)((h = hash_u64(h)) % 700);
+				uint32_t to = (uint32_t)((h = hash_u64(h)) % 700);
+				size_t at = N_PIECES;
+
+				entries[e] = (struct branch_entry){ WINDOW_IP + from,
+								    WINDOW_IP + to, 0 };
+				for (size_t i = 0; i < N_PIECES; i++)
+					if (to >= pieces[i].lo_off && to <= pieces[i].hi_off)
+						at = i;
+				expected[to ? at : N_PIECES + 1] += 3;
+			}
+			counters_add_stack(counters, WINDOW_IP, entries, array_size(entries), 3);
+		}
+		assert_int_equal(counters_snapshot(counters, WINDOW_VADDR, &whole), 0);
+		assert_int_equal(counters_snapshot_pieces(counters, pieces, N_PIECES, &got), 0);
+		place_counts(&whole, pieces);
+		expect_same_counts(&got, &whole);
+		counters_sum_targets(counters, pieces, N_PIECES, sums);
+		assert_memory_equal(sums, expected, sizeof(sums));
+		branch_counts_deinit(&whole);
+		branch_counts_deinit(&got);
+		counters_free(counters);
+	}
+}
+
+static void test_branch_counts_added_are_those_of_both(void **state)
+{
+	struct oracle oracle = { .seed = 5, .n_asked = 0 };
+	struct counters *counters = new_counters(1024, CHAIN_CUT, answer_at_random, &oracle);
+	struct branch_counts sum = { 0 }, once, twice;
+	struct branch_entry entries[3] = { { WINDOW_IP + 1, WINDOW_IP + 2, 0 },
+					   { WINDOW_IP + 3, WINDOW_IP + 4, 0 },
+					   { WINDOW_IP + 5, WINDOW_IP + 6, 0 } };
+
+	counters_add_stack(counters, WINDOW_IP, entries, 3, 1);
+	assert_int_equal(counters_snapshot(counters, WINDOW_VADDR, &once), 0);
+	counters_add_stack(counters, WINDOW_IP, entries, 3, 1);
+	assert_int_equal(counters_snapshot(counters, WINDOW_VADDR, &twice), 0);
+	assert_int_equal(branch_counts_add(&sum, &once), 0);
+	expect_same_counts(&sum, &once);
+	assert_int_equal(branch_counts_add(&sum, &once), 0);
+	expect_same_counts(&sum, &twice);
+	branch_counts_deinit(&sum);
+	branch_counts_deinit(&once);
+	branch_counts_deinit(&twice);
+	counters_free(counters);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -747,6 +863,8 @@ int main(void)
 		cmocka_unit_test(test_counters_merge_without_room_adds_nothing),
 		cmocka_unit_test(test_counters_check_finds_what_does_not_balance),
 		cmocka_unit_test(test_counters_sizes_are_checked_and_rounded_up),
+		cmocka_unit_test(test_counters_snapshot_in_pieces_places_each_address),
+		cmocka_unit_test(test_branch_counts_added_are_those_of_both),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
