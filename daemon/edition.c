@@ -130,6 +130,12 @@ static int encode_manifest(struct daemon *d, const struct edition *edition,
 	const struct publication *p = &d->publication;
 	struct json_event events[EVENTS_MAX];
 	struct gate_options gate = { 0 };
+	struct manifest_live live = {
+		.n_pages = d->live.n_pages,
+		.n_refused = d->live.n_refused,
+		.n_left = d->live.n_left,
+		.why = d->live.problem.text[0] ? d->live.problem.text : NULL,
+	};
 	struct manifest_input input = {
 		.version = AUTOFDOD_VERSION,
 		.source = d->host->source_name,
@@ -151,6 +157,7 @@ static int encode_manifest(struct daemon *d, const struct edition *edition,
 		.n_objects = edition->n_objects,
 		.limits = &d->options->limits,
 		.previous = edition->profile && p->previous[0] ? p->previous : NULL,
+		.live = &live,
 		.files = files,
 		.n_files = n_files,
 	};

@@ -117,11 +117,14 @@ static bool is_kernel(const struct daemon *d, uint32_t off)
 	return ip + TEXT_PAGE_BYTES > text->stext_ip && ip < text->etext_ip;
 }
 
+/* Of modules, what is not loaded now is nowhere, and what is, may be elsewhere than it was. */
 static uint32_t run_off(void *context, uint32_t off)
 {
 	const struct daemon *d = context;
 
-	return is_kernel(d, off) ? off : 0;
+	if (is_kernel(d, off))
+		return off;
+	return d->modules.translation ? translation_back(d->modules.translation, off) : 0;
 }
 
 static void on_end(void *context)

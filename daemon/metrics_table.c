@@ -212,6 +212,8 @@ static const struct metric table[] = {
 	GAUGE("last_publication_duration_seconds", "From its end to the files.", ONE(publish_took)),
 	GAUGE("worker_resident_bytes_max", "Memory of the last worker, at its largest.",
 	      ONE(worker_rss)),
+	GAUGE("live_text_pages", "Pages of live text that the last profile was made with.",
+	      ONE(live_pages)),
 	GAUGE("profile_density", "Density of the last profile; 50 is enough.", ONE(density)),
 	GAUGE("profile_overlap_ratio", "Of the last profile, what the one before it has as well.",
 	      ONE(overlap)),

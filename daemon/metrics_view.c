@@ -298,6 +298,8 @@ void metrics_view(struct daemon *d, struct metrics_view *ret_view)
 	add_tables(d, ret_view);
 	add_modules(d, ret_view);
 	add_publication(&d->publication, ret_view);
+	if (d->live.state != LIVE_UNTRIED)
+		ret_view->live_pages = (double)d->live.n_pages;
 	add_store(&d->retention, ret_view);
 	add_control(d->commands.control, ret_view);
 	add_log(d->log, ret_view);

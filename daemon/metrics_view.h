@@ -96,6 +96,7 @@ struct metrics_view {
 	double published, publish_failures, publish_skips;
 	double published_at, publish_took, is_last_published;
 	double worker_rss;
+	double live_pages;
 	double overlap, density, profile_functions, profile_samples, verdicts[N_METRICS_VERDICTS];
 	double store_bytes, store_profiles, removed[N_STORE_LIMITS], removed_bytes;
 

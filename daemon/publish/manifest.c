@@ -79,12 +79,25 @@ static struct json_object *of_work(const struct tally_sums *sums, bool *ok)
 	return object;
 }
 
+static struct json_object *of_live(const struct manifest_live *live, bool *ok)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_u64(object, "pages", live->n_pages, ok);
+	json_add_u64(object, "refused", live->n_refused, ok);
+	json_add_u64(object, "leftOut", live->n_left, ok);
+	json_add_text(object, "problem", live->why, ok);
+	return object;
+}
+
 static struct json_object *of_profile(const struct manifest_input *input, bool *ok)
 {
 	struct json_object *object = json_of_facts(input->facts);
 
 	json_add_text(object, "previous", input->previous, ok);
 	json_add(object, "limits", json_of_limits(input->limits, ok), ok);
+	if (input->live)
+		json_add(object, "liveText", of_live(input->live, ok), ok);
 	return object;
 }
 

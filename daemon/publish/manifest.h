@@ -33,6 +33,14 @@ struct manifest_file {
 	uint8_t sha256[MANIFEST_SHA256_BYTES]; /* manifest_hash() */
 };
 
+/* How far instructions were those that ran. */
+struct manifest_live {
+	uint64_t n_pages;   /* of live text that the worker was given */
+	uint64_t n_refused; /* that were no code, or no longer */
+	uint64_t n_left;    /* of which it is not known where they are, or that were too many */
+	const char *why;    /* none was read; NULL: some was, or none is wanted */
+};
+
 /* All borrowed. */
 struct manifest_input {
 	const char *version; /* of the daemon */
@@ -61,6 +69,7 @@ struct manifest_input {
 	size_t n_objects;
 	const struct verdict_limits *limits; /* that its verdict was found by */
 	const char *previous; /* name of the profile that it was compared with; NULL: of none */
+	const struct manifest_live *live;  /* NULL: nothing is said of it */
 	const struct manifest_file *files; /* n_files; not the manifest itself */
 	size_t n_files;
 };

@@ -32,6 +32,7 @@ struct fixture {
 	struct budget budget;
 	struct profile_facts facts;
 	struct verdict_limits limits;
+	struct manifest_live live;
 	struct manifest_file files[2];
 	struct manifest_input input;
 	struct json_object *root; /* of the last encode() */
@@ -89,6 +90,7 @@ static void set_up(struct fixture *f)
 		.counters = { .n_entries = 5000, .n_removed = { [REMOVED_TABLE_FULL] = 12 } },
 		.facts = PROFILE_FACTS_INIT,
 		.limits = VERDICT_LIMITS_DEFAULT,
+		.live = { .n_pages = 360, .n_refused = 2, .n_left = 1 },
 		.files = { { .name = "a.afdo", .format = "extbinary", .n_bytes = 3 },
 			   { .name = "a.unsym", .format = "unsymbolized", .n_bytes = 0 } },
 	};
@@ -126,6 +128,7 @@ static void set_up(struct fixture *f)
 		.effective_samples = 800.5,
 		.facts = &f->facts,
 		.limits = &f->limits,
+		.live = &f->live,
 		.previous = "before.afdo",
 		.files = f->files,
 		.n_files = 2,
@@ -262,6 +265,10 @@ static void test_manifest_profile_figures_and_verdict(void **state)
 	expect(&f, "profile.limits.minDensity", "50");
 	expect(&f, "profile.limits.maxLostShare", "0.5");
 	expect(&f, "profile.limits.maxKernelAgeNs", "0");
+	expect(&f, "profile.liveText.pages", "360");
+	expect(&f, "profile.liveText.refused", "2");
+	expect(&f, "profile.liveText.leftOut", "1");
+	expect(&f, "profile.liveText.problem", "null");
 	expect(&f, "kernel.built", "2026-11-21T12:00:00Z");
 	expect(&f, "kernel.builtUsec", "1795262400000000");
 	expect(&f, "samples.lostShare", "0.037");

@@ -124,6 +124,18 @@ static void show_file(struct json_object *publication)
 		view_line("", "%s like the one before", view_share(overlap, share, sizeof(share)));
 }
 
+/* Whether the profile was made with the code as it stands in memory. */
+static void show_live_text(struct json_object *publication)
+{
+	const char *problem = view_text(publication, "live_text.problem");
+	double n = view_number_or(publication, "live_text.pages", 0);
+
+	if (n > 0)
+		view_line("", "with %.0f pages of live text", n);
+	else if (problem)
+		view_wrapped("", problem);
+}
+
 static void show_profile(struct json_object *status, double now_s)
 {
 	struct json_object *p = view_at(status, "publication");
@@ -146,6 +158,7 @@ static void show_profile(struct json_object *status, double now_s)
 		if (reason && *reason)
 			view_wrapped("", reason);
 		show_file(p);
+		show_live_text(p);
 	}
 	view_line("", "%.0f published, %.0f failed, now %s", view_number_or(p, "published", 0),
 		  view_number_or(p, "failed", 0), or_unknown(view_text(p, "state")));
