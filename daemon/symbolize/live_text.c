@@ -88,7 +88,8 @@ static int reserve_slots(struct live_text *live)
 /* -E2BIG: beyond the ceiling. */
 static int new_page(struct live_text *live, uint64_t number, struct page **ret_page)
 {
-	int r = array_push_room(live->pages, live->n_pages, live->capacity, live->n_pages_max);
+	int r = array_reserve((void **)&live->pages, &live->capacity, live->n_pages + 1,
+			      sizeof(*live->pages), live->n_pages_max);
 
 	if (r == 0)
 		r = reserve_slots(live);

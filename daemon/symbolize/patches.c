@@ -43,34 +43,42 @@ enum length_rule {
 
 struct table {
 	enum patch_kind kind;
+	enum length_rule length_rule;
 	const char *start_symbol, *stop_symbol;
 	const char *section;
 	uint8_t entry_bytes;
 	uint8_t used_bytes; /* of the last entry there may be no more */
 	bool has_address;   /* else an offset */
-	enum length_rule length_rule;
 	uint8_t length_off; /* LENGTH_IN_ENTRY */
 };
 
 /* clang-format off */
 static const struct table tables[] = {
-	{ PATCH_JUMP_LABEL, "__start___jump_table", "__stop___jump_table", "__jump_table",
-	  16, 16, false, LENGTH_OF_INSN, 0 },
-	{ PATCH_STATIC_CALL, "__start_static_call_sites", "__stop_static_call_sites",
-	  ".static_call_sites", 8, 8, false, LENGTH_OF_INSN, 0 },
-	{ PATCH_FTRACE, "__start_mcount_loc", "__stop_mcount_loc", "__mcount_loc",
-	  8, 8, true, LENGTH_OF_CALL, 0 },
+	{ PATCH_JUMP_LABEL, LENGTH_OF_INSN,
+	  "__start___jump_table", "__stop___jump_table", "__jump_table",
+	  16, 16, false, 0 },
+	{ PATCH_STATIC_CALL, LENGTH_OF_INSN,
+	  "__start_static_call_sites", "__stop_static_call_sites", ".static_call_sites",
+	  8, 8, false, 0 },
+	{ PATCH_FTRACE, LENGTH_OF_CALL,
+	  "__start_mcount_loc", "__stop_mcount_loc", "__mcount_loc",
+	  8, 8, true, 0 },
 	/* in vmlinux between the same symbols */
-	{ PATCH_FTRACE, NULL, NULL, "__patchable_function_entries",
-	  8, 8, true, LENGTH_OF_CALL, 0 },
-	{ PATCH_PARAVIRT, "__parainstructions", "__parainstructions_end", ".parainstructions",
-	  16, 10, true, LENGTH_IN_ENTRY, 9 },
-	{ PATCH_RETPOLINE, "__retpoline_sites", "__retpoline_sites_end", ".retpoline_sites",
-	  4, 4, false, LENGTH_OF_INSN, 0 },
-	{ PATCH_RETURN, "__return_sites", "__return_sites_end", ".return_sites",
-	  4, 4, false, LENGTH_OF_INSN, 0 },
-	{ PATCH_CALL, "__call_sites", "__call_sites_end", ".call_sites",
-	  4, 4, false, LENGTH_OF_INSN, 0 },
+	{ PATCH_FTRACE, LENGTH_OF_CALL,
+	  NULL, NULL, "__patchable_function_entries",
+	  8, 8, true, 0 },
+	{ PATCH_PARAVIRT, LENGTH_IN_ENTRY,
+	  "__parainstructions", "__parainstructions_end", ".parainstructions",
+	  16, 10, true, 9 },
+	{ PATCH_RETPOLINE, LENGTH_OF_INSN,
+	  "__retpoline_sites", "__retpoline_sites_end", ".retpoline_sites",
+	  4, 4, false, 0 },
+	{ PATCH_RETURN, LENGTH_OF_INSN,
+	  "__return_sites", "__return_sites_end", ".return_sites",
+	  4, 4, false, 0 },
+	{ PATCH_CALL, LENGTH_OF_INSN,
+	  "__call_sites", "__call_sites_end", ".call_sites",
+	  4, 4, false, 0 },
 };
 
 /* Of those above. */
@@ -80,11 +88,11 @@ static const struct table tables[] = {
 
 /* The newest first: of tables that say nothing, that is what they are taken for. */
 static const struct table x86_alternatives[] = {
-	{ PATCH_ALTERNATIVE, ALTERNATIVES, 14, 14, false, LENGTH_IN_ENTRY, 12 },
-	{ PATCH_ALTERNATIVE, ALTERNATIVES, 12, 12, false, LENGTH_IN_ENTRY, 10 },
+	{ PATCH_ALTERNATIVE, LENGTH_IN_ENTRY, ALTERNATIVES, 14, 14, false, 12 },
+	{ PATCH_ALTERNATIVE, LENGTH_IN_ENTRY, ALTERNATIVES, 12, 12, false, 10 },
 };
 static const struct table arm64_alternatives[] = {
-	{ PATCH_ALTERNATIVE, ALTERNATIVES, 12, 12, false, LENGTH_IN_ENTRY, 10 },
+	{ PATCH_ALTERNATIVE, LENGTH_IN_ENTRY, ALTERNATIVES, 12, 12, false, 10 },
 };
 /* clang-format on */
 
