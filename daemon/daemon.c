@@ -208,6 +208,8 @@ static int on_play(sd_event_source *timer, uint64_t usec, void *userdata)
 
 	(void)usec;
 	d->pass_name = "play";
+	/* where modules are may have changed with nothing in the rings that would ask for it */
+	module_watch_check(d);
 	r = d->host->calls->play(d->host->context, now_ns, &due_ns, &problem);
 	if (r != 0)
 		end_play(d, r, &problem);

@@ -106,6 +106,7 @@ struct host {
 	const char *source_name; /* "machine", "recording"; static */
 	enum event_mode mode;
 	size_t ring_bytes_min; /* what rings should have at least; 0: as configured */
+	bool is_map_cheap;     /* read_map() need not be spared */
 	bool is_paced;	       /* gate and budget decide; a machine made of memory always samples */
 	struct open_facts facts;
 	struct cpus possible;

@@ -14,6 +14,7 @@
 #include "collect/player.h"
 #include "collect/virtual_cpus.h"
 #include "kernel/elf_facts.h"
+#include "kernel/map.h"
 #include "log.h"
 #include "options.h"
 #include "process/sandbox.h"
@@ -30,6 +31,8 @@ struct host_recording {
 	struct virtual_cpus *cpus;
 	struct player *player;
 	int fd;
+	uint64_t n_changes;  /* of where modules are */
+	bool is_map_awaited; /* of the last change: nothing is played before */
 };
 
 /* calls */
@@ -42,17 +45,177 @@ static int read_online(void *context, struct cpus *ret_online)
 	return 0;
 }
 
+/* Between two looks whether all that was played has been counted. */
+#define CHANGE_NS 1000000ull
+
+static bool are_rings_empty(const struct host_recording *r)
+{
+	for (unsigned int cpu = 0; cpu < N_CPUS; cpu++)
+		if (!virtual_cpus_is_empty(r->cpus, cpu))
+			return false;
+	return true;
+}
+
+/*
+ * What was played goes by what was known, what comes by what is known then: a recording has time,
+ * so nothing of it need be in doubt.
+ */
+static int pass_change(struct host_recording *r)
+{
+	if (r->is_map_awaited || !are_rings_empty(r))
+		return 0;
+	r->n_changes++;
+	r->is_map_awaited = true;
+	return player_take_change(r->player);
+}
+
 static int play(void *context, uint64_t now_ns, uint64_t *ret_due_ns, struct problem *problem)
 {
 	struct host_recording *r = context;
 	struct player_stats stats;
-	int result = player_step(r->player, now_ns, STEP_MAX, ret_due_ns, problem);
+	int result;
 
+	if (r->is_map_awaited || player_is_at_change(r->player)) {
+		*ret_due_ns = now_ns + CHANGE_NS;
+		return pass_change(r);
+	}
+	result = player_step(r->player, now_ns, STEP_MAX, ret_due_ns, problem);
 	if (result != PLAYER_E_END)
 		return result;
 	player_stats(r->player, &stats);
 	*problem = stats.truncation;
 	return HOST_E_END;
+}
+
+/* where modules are */
+
+static int modules_number(void *context, uint64_t *ret_number)
+{
+	const struct host_recording *r = context;
+
+	*ret_number = r->n_changes;
+	return 0;
+}
+
+/* Each change makes another list: of names that are no modules', so nothing is in doubt. */
+static int list_modules(void *context, struct loaded_modules *ret)
+{
+	const struct host_recording *r = context;
+	struct loaded_module *items = calloc(1, sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	strcpy(items->name, ".");
+	items->id = r->n_changes;
+	*ret = (struct loaded_modules){ items, 1 };
+	return 0;
+}
+
+static struct build_id build_id_of(const struct recording_build_id *said)
+{
+	struct build_id id = { .n_bytes = said ? said->n_bytes : 0 };
+
+	if (said)
+		memcpy(id.bytes, said->bytes, said->n_bytes);
+	return id;
+}
+
+static bool is_in_window(uint64_t window_ip, const struct recorded_place *place)
+{
+	return place->lo_ip > window_ip && place->hi_ip - 1 - window_ip <= UINT32_MAX;
+}
+
+/* A module as far as its mapping is its own from its begin: what is behind its text is not code. */
+static void add_object(const struct host_recording *r, const struct recorded_place *place,
+		       struct address_map *map)
+{
+	const struct recorded_places *places = player_places(r->player);
+	const struct recorded_module *module = &places->modules[place->module];
+	struct map_object *object = &map->objects[map->n_objects];
+
+	if (place->lo_ip != module->base_ip)
+		return;
+	if (!is_in_window(map->window_ip, place)) {
+		map->n_outside++;
+		return;
+	}
+	*object = (struct map_object){
+		.build_id = build_id_of(player_module_build_id(r->player, module)),
+		.base_ip = place->lo_ip,
+		.start_ip = place->lo_ip,
+		.end_ip = place->hi_ip,
+	};
+	memcpy(object->name, module->name, sizeof(object->name));
+	map->n_without_build_id += object->build_id.n_bytes == 0;
+	map->n_objects++;
+}
+
+static enum foreign_kind foreign_kind_of(enum place_kind kind)
+{
+	if (kind == PLACE_BPF)
+		return FOREIGN_BPF;
+	if (kind == PLACE_FTRACE)
+		return FOREIGN_FTRACE;
+	return kind == PLACE_KPROBE ? FOREIGN_KPROBE : FOREIGN_OTHER;
+}
+
+#define MAP_PAGE_BYTES 4096u
+#define FOREIGN_PAGES_MAX 65536u
+
+/* Each page of it; distinct, as places come by address. */
+static void add_foreign(const struct recorded_place *place, struct kallsyms *kallsyms)
+{
+	uint64_t page_ip = place->lo_ip & -(uint64_t)MAP_PAGE_BYTES;
+
+	for (; page_ip < place->hi_ip && kallsyms->n_foreign < FOREIGN_PAGES_MAX;
+	     page_ip += MAP_PAGE_BYTES) {
+		size_t n = kallsyms->n_foreign;
+
+		if (n == 0 || kallsyms->foreign[n - 1].page_ip < page_ip)
+			kallsyms->foreign[kallsyms->n_foreign++] =
+				(struct kallsyms_foreign){ page_ip, foreign_kind_of(place->kind) };
+		if (page_ip > UINT64_MAX - MAP_PAGE_BYTES)
+			return;
+	}
+}
+
+static int make_map(const struct host_recording *r, struct host_map *made)
+{
+	const struct recorded_places *places = player_places(r->player);
+	const struct kernel_text *text = &r->host->text;
+	struct address_map *map = made->map = calloc(1, sizeof(*map));
+
+	made->kallsyms.foreign = calloc(FOREIGN_PAGES_MAX, sizeof(*made->kallsyms.foreign));
+	if (!map || !made->kallsyms.foreign)
+		return -ENOMEM;
+	map->objects = calloc(places->n + 1, sizeof(*map->objects));
+	if (!map->objects)
+		return -ENOMEM;
+	map->window_ip = text->text_ip - MAP_WINDOW_BELOW_BYTES;
+	map->objects[map->n_objects++] = (struct map_object){ .name = "vmlinux",
+							      .base_ip = text->text_ip,
+							      .start_ip = text->stext_ip,
+							      .end_ip = text->etext_ip };
+	for (size_t i = 0; i < places->n; i++)
+		if (places->items[i].kind == PLACE_MODULE)
+			add_object(r, &places->items[i], map);
+		else
+			add_foreign(&places->items[i], &made->kallsyms);
+	return list_modules((void *)r, &made->loaded);
+}
+
+static int read_map(void *context, struct host_map *ret, struct problem *problem)
+{
+	struct host_recording *r = context;
+	struct host_map made cleanup(host_map_deinit) = { 0 };
+	int result = make_map(r, &made);
+
+	if (result < 0)
+		return problem_set(problem, result, "recording: %s", strerror(-result));
+	*ret = made;
+	made = (struct host_map){ 0 };
+	r->is_map_awaited = false;
+	return 0;
 }
 
 static void free_recording(void *context)
@@ -67,6 +230,9 @@ static void free_recording(void *context)
 
 static const struct host_calls recording_calls = {
 	.read_online = read_online,
+	.modules_number = modules_number,
+	.list_modules = list_modules,
+	.read_map = read_map,
 	.play = play,
 	.free = free_recording,
 };
@@ -86,6 +252,26 @@ static bool ends_with(const char *text, const char *end)
 	return n >= n_end && strcmp(text + n - n_end, end) == 0;
 }
 
+/* perf may not know where the kernel ends, and say where the address space does. */
+static void end_in_window(struct kernel_text *text)
+{
+	uint64_t end_ip;
+
+	if (__builtin_add_overflow(text->text_ip, MAP_WINDOW_BELOW_BYTES, &end_ip))
+		end_ip = UINT64_MAX;
+	if (text->etext_ip > end_ip || text->etext_ip <= text->stext_ip)
+		text->etext_ip = end_ip;
+}
+
+/* … or over modules, which know better. */
+static void end_before_modules(struct kernel_text *text, const struct recorded_places *places)
+{
+	for (size_t i = 0; i < places->n_modules; i++)
+		if (places->modules[i].base_ip > text->stext_ip &&
+		    places->modules[i].base_ip < text->etext_ip)
+			text->etext_ip = places->modules[i].base_ip;
+}
+
 /* As load_base_from_map() has it: the mapping's name says of which symbol pgoff is the address. */
 static void place_kernel(struct host *host, const struct player_facts *facts)
 {
@@ -102,6 +288,7 @@ static void place_kernel(struct host *host, const struct player_facts *facts)
 		host->base_symbol = NULL;
 		host->text.text_ip = facts->map_start_ip;
 	}
+	end_in_window(&host->text);
 }
 
 static void identify(struct host *host, const struct player_facts *facts)
@@ -178,7 +365,8 @@ static int open_player(struct host_recording *r, const struct daemon_options *op
 		       struct problem *problem)
 {
 	const struct options_source_of *source = &options->source;
-	struct player_options player = { .samples_per_s = source->samples_per_s };
+	struct player_options player = { .samples_per_s = source->samples_per_s,
+					 .stops_at_changes = options->modules };
 	struct problem reason = { "" };
 	int result;
 
@@ -213,6 +401,7 @@ static int start(struct host_recording *r, const struct daemon_options *options,
 		return result;
 	player_facts(r->player, &facts);
 	place_kernel(host, &facts);
+	end_before_modules(&host->text, player_places(r->player));
 	identify(host, &facts);
 	result = trust_vmlinux(host, options, log, problem);
 	if (result < 0)
@@ -244,6 +433,7 @@ int host_recording_new(const struct daemon_options *options, struct log *log,
 	host->context = r;
 	host->source_name = "recording";
 	host->mode = EVENT_MODE_BRANCH;
+	host->is_map_cheap = true;
 	host->ring_bytes_min = RING_BYTES;
 	result = start(r, options, log, problem);
 	if (result != 0) {

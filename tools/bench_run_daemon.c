@@ -487,6 +487,10 @@ static int make_recording_host(struct run *run, struct problem *problem)
 	run->calls.play = play_recording;
 	run->calls.read_online = read_recording_online;
 	run->calls.free = free_recording;
+	/* their context is another one */
+	run->calls.modules_number = NULL;
+	run->calls.list_modules = NULL;
+	run->calls.read_map = NULL;
 	run->host->calls = &run->calls;
 	run->host->context = run;
 	return 0;

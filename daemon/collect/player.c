@@ -24,7 +24,9 @@
 #define OFF_NS 10000000ull
 #define FULL_NS 200000ull
 
-#define AGAIN 0x100 /* beside PLAYER_E_*: the records of this step are used up */
+/* beside PLAYER_E_* */
+#define AGAIN 0x100  /* the records of this step are used up */
+#define CHANGE 0x101 /* at one that has to wait */
 
 struct player {
 	int fd;
@@ -34,6 +36,9 @@ struct player {
 	struct player_facts facts;
 	bool has_map;
 	bool is_elsewhere; /* a mapping of another kernel came */
+	struct recorded_places places;
+	struct recording_event change; /* borrowed of rec: has_change */
+	bool has_change;
 
 	struct recording_sample sample; /* borrowed of rec */
 	bool has_sample;		/* … and not played yet */
@@ -68,6 +73,7 @@ static int begin_pass(struct player *player)
 	player->rec = NULL;
 	player->has_sample = false;
 	player->is_elsewhere = false;
+	player->has_change = false;
 	player->n_pass_samples = 0;
 	if (player->start >= 0 && lseek(player->fd, player->start, SEEK_SET) < 0)
 		return problem_set(&player->problem, -errno, "recording: seek: %s",
@@ -105,6 +111,18 @@ static void on_map(struct player *player, const struct recording_map *map)
 	player->is_elsewhere = !is_first_map(facts, map);
 }
 
+/* A mapping or a KSYMBOL: where modules and generated text are. 0; CHANGE; -ENOMEM. */
+static int on_place(struct player *player, const struct recording_event *event)
+{
+	if (player->options.stops_at_changes && player->stats.n_played > 0 &&
+	    recorded_places_differ(&player->places, event)) {
+		player->change = *event;
+		player->has_change = true;
+		return CHANGE;
+	}
+	return recorded_places_take(&player->places, event);
+}
+
 static void on_sample(struct player *player, const struct recording_sample *sample)
 {
 	player->stats.n_samples++;
@@ -139,6 +157,8 @@ static int fetch(struct player *player, size_t *n_max)
 	struct recording_event event;
 	int r = 0;
 
+	if (player->has_change)
+		return CHANGE;
 	while (!player->has_sample && r == 0) {
 		if (*n_max == 0)
 			return AGAIN;
@@ -152,6 +172,9 @@ static int fetch(struct player *player, size_t *n_max)
 			r = on_end(player);
 		} else if (r == 0 && event.kind == RECORDING_MAP) {
 			on_map(player, &event.map);
+			r = on_place(player, &event);
+		} else if (r == 0 && event.kind == RECORDING_KSYMBOL) {
+			r = on_place(player, &event);
 		} else if (r == 0 && event.kind == RECORDING_SAMPLE) {
 			on_sample(player, &event.sample);
 		}
@@ -225,6 +248,7 @@ void player_free(struct player *player)
 	if (!player)
 		return;
 	recording_close(player->rec);
+	recorded_places_deinit(&player->places);
 	free(player);
 }
 
@@ -403,7 +427,7 @@ int player_step(struct player *player, uint64_t now_ns, size_t n_max, uint64_t *
 		r = player->options.samples_per_s
 			    ? step_at_rate(player, now_ns, n_max, &next_ns)
 			    : step_at_full_speed(player, now_ns, n_max, &next_ns);
-		if (r == 0 || r == AGAIN) {
+		if (r == 0 || r == AGAIN || r == CHANGE) {
 			*ret_due_ns = next_ns;
 			return 0;
 		}
@@ -412,6 +436,30 @@ int player_step(struct player *player, uint64_t now_ns, size_t n_max, uint64_t *
 	if (r < 0 && problem)
 		*problem = player->problem;
 	return r;
+}
+
+const struct recorded_places *player_places(const struct player *player)
+{
+	return &player->places;
+}
+
+const struct recording_build_id *player_module_build_id(const struct player *player,
+							const struct recorded_module *module)
+{
+	if (module->build_id.n_bytes)
+		return &module->build_id;
+	return player->rec ? recording_build_id(player->rec, module->filename) : NULL;
+}
+
+bool player_is_at_change(const struct player *player)
+{
+	return player->has_change;
+}
+
+int player_take_change(struct player *player)
+{
+	player->has_change = false;
+	return recorded_places_take(&player->places, &player->change);
 }
 
 void player_stats(const struct player *player, struct player_stats *ret)

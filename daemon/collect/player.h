@@ -18,6 +18,7 @@
 #include "base/macros.h"
 #include "base/problem.h"
 #include "recording.h"
+#include "recording_places.h"
 
 struct player;
 struct virtual_cpus;
@@ -25,6 +26,11 @@ struct virtual_cpus;
 struct player_options {
 	uint64_t samples_per_s; /* of all CPUs together; 0: full speed */
 	bool loops;		/* begins again at the end; not a pipe */
+	/*
+	 * Stands still where a record changes what addresses mean that may have been played, until
+	 * player_take_change().
+	 */
+	bool stops_at_changes;
 };
 
 /* Of the recorded kernel, as far as is known by now: a pipe may tell later. */
@@ -84,6 +90,18 @@ void player_attach(struct player *player, struct virtual_cpus *cpus, unsigned in
  */
 must_check int player_step(struct player *player, uint64_t now_ns, size_t n_max,
 			   uint64_t *ret_due_ns, struct problem *problem);
+
+/*
+ * Modules, and text that the kernel generated, as the recording has told by now; borrowed until the
+ * next step. Build ids of modules; NULL: not known, or not yet.
+ */
+const struct recorded_places *player_places(const struct player *player);
+const struct recording_build_id *player_module_build_id(const struct player *player,
+							const struct recorded_module *module);
+/* The next record changes them, and steps play nothing: with stops_at_changes. */
+bool player_is_at_change(const struct player *player);
+/* What was played before has been counted: goes on. 0, -ENOMEM. */
+must_check int player_take_change(struct player *player);
 
 /*
  * Every sample of the recording is in one of these places:

@@ -327,6 +327,14 @@ bool virtual_cpus_is_full(const struct virtual_cpus *cpus, unsigned int cpu, uin
 	       ring_writer_can_have_room(&c->writer, sample_bytes(cpus, c, n_entries));
 }
 
+bool virtual_cpus_is_empty(const struct virtual_cpus *cpus, unsigned int cpu)
+{
+	const struct virtual_cpu *c = &cpus->cpus[cpu];
+
+	return !c->writer.control ||
+	       __atomic_load_n(&c->writer.control->data_tail, __ATOMIC_ACQUIRE) == c->writer.head;
+}
+
 /* what happens to a kernel */
 
 void virtual_cpus_set_online(struct virtual_cpus *cpus, unsigned int cpu, bool is_online)

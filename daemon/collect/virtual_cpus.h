@@ -94,6 +94,9 @@ bool virtual_cpus_has_room(const struct virtual_cpus *cpus, unsigned int cpu, ui
 /* Whether it would be lost now, but not after the ring is drained: worth waiting for. */
 bool virtual_cpus_is_full(const struct virtual_cpus *cpus, unsigned int cpu, uint32_t n_entries);
 
+/* Whether nothing waits in its ring: all was drained, or there is none. */
+bool virtual_cpus_is_empty(const struct virtual_cpus *cpus, unsigned int cpu);
+
 /* what happens to a kernel */
 
 /*
