@@ -387,6 +387,13 @@ int index_check_object(struct index *index, size_t object, struct problem *probl
 	return index_damage(index, problem);
 }
 
+void index_forget(const struct index *index)
+{
+	/* our mapping is read-only: nothing in it can be lost */
+	if (index->map)
+		madvise(index->map, index->n_bytes, MADV_DONTNEED);
+}
+
 uint64_t index_part_bytes(const struct index *index, size_t object, enum index_part part)
 {
 	return index->privates[object].parts[part].n_bytes;

@@ -96,6 +96,18 @@ static int read_pieces(struct bytes *b, struct unit_frames *uf, size_t n, uint64
 	return lo == hi ? 0 : -EBADMSG;
 }
 
+/* Questions come in order of addresses: what was read is hardly read again. */
+#define READ_BYTES_MAX (128u << 10)
+
+static void forget_read(struct index_view *view, uint64_t n_bytes)
+{
+	view->n_read_bytes += n_bytes;
+	if (view->n_read_bytes < READ_BYTES_MAX)
+		return;
+	index_forget(view->index);
+	view->n_read_bytes = 0;
+}
+
 static int read_stretch(struct index_view *view, struct unit_frames *uf, size_t stretch)
 {
 	struct bytes records = view->stretches, b;
@@ -111,6 +123,7 @@ static int read_stretch(struct index_view *view, struct unit_frames *uf, size_t 
 	data_end_off = bytes_u32(&records);
 	if (records.failed || data_end_off < data_off)
 		return -EBADMSG;
+	forget_read(view, data_end_off - data_off);
 	b = index_slice(view->index, view->object, INDEX_LOCATIONS, data_off,
 			data_end_off - data_off);
 	n_nodes = bytes_uleb(&b);

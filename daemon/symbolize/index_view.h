@@ -32,6 +32,7 @@ struct index_view {
 	struct bytes lengths;
 	struct bytes stretches;
 	uint32_t *first_blocks; /* by section of the image */
+	uint64_t n_read_bytes;	/* of locations, since index_forget() */
 	struct image *image;	/* borrowed: whose sections these are */
 };
 
@@ -43,6 +44,11 @@ struct bytes index_slice(struct index *index, size_t object, enum index_part par
 /* A whole part. */
 struct bytes index_part(struct index *index, size_t object, enum index_part part);
 uint64_t index_part_bytes(const struct index *index, size_t object, enum index_part part);
+/*
+ * Says that what was read is not needed for now: its pages leave the process's memory, and come
+ * back from the page cache when they are read again.
+ */
+void index_forget(const struct index *index);
 /* Notes, once and for all, that the index cannot be trusted; what in it, and why. */
 void index_note_damage(struct index *index, size_t object, const char *what);
 /* Notes that memory ran out where no error can be given: index_damage() will say so. */
