@@ -195,6 +195,8 @@ void text_set_live(struct text *text, const struct live_text *live)
 {
 	const struct text_stats stats = { .n_intervals = text->stats.n_intervals };
 
+	if (!live && !text->live)
+		return; /* what is decoded stays good */
 	text->live = live;
 	text->stats = stats;
 	memset(text->decoded, 0, bitmap_bytes(text->image->n_symbols));
