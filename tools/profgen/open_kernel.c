@@ -74,6 +74,17 @@ static int find_companions(const char *path, const struct build_id *build_id,
 	return r;
 }
 
+/* What was said, and where its other files were looked for. */
+static int tell_places(const struct object_files *found, const struct build_id *build_id, int r,
+		       struct problem *problem)
+{
+	const struct object_query query = { .name = OBJECTS_KERNEL_NAME, .build_id = *build_id };
+	struct problem said = *problem, places;
+
+	object_files_explain(found, &query, &places);
+	return problem_set(problem, r, "%.120s; %.270s", said.text, places.text);
+}
+
 static int from_vmlinux(const char *path, int fd, const struct kernel_dirs *dirs,
 			struct names *names, struct symbols **ret_symbols, struct problem *problem)
 {
@@ -90,8 +101,12 @@ static int from_vmlinux(const char *path, int fd, const struct kernel_dirs *dirs
 		files = (struct image_files){ found.code_fd, found.debug_fd, found.alt_fd };
 	if (r == 0)
 		r = image_open_files(&files, 0, &limits, &image, problem);
+	if (r == 0)
+		r = symbols_new(image, names, ret_symbols, problem);
+	if (r < 0 && found.n_tries > 0)
+		r = tell_places(&found, &facts.build_id, r, problem);
 	object_files_deinit(&found);
-	return r == 0 ? symbols_new(image, names, ret_symbols, problem) : r;
+	return r;
 }
 
 int open_kernel(const char *path, const struct kernel_dirs *dirs, struct names *names,
