@@ -28,7 +28,7 @@ static bool is_absence(int error)
 static int connect_to(const char *path, int *ret_fd, struct problem *problem)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd cleanup(close_cleanup) = -1;
+	int fd, error;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return problem_set(problem, -ENAMETOOLONG, "live text: connect to %s: %s", path,
@@ -39,11 +39,13 @@ static int connect_to(const char *path, int *ret_fd, struct problem *problem)
 		return problem_set(problem, -errno, "live text: make a socket: %s",
 				   strerror(errno));
 	/* EAGAIN: too many wait already */
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return problem_set(problem, is_absence(errno) ? TEXT_CLIENT_E_ABSENT : -errno,
-				   "live text: connect to %s: %s", path, strerror(errno));
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		error = errno;
+		close(fd);
+		return problem_set(problem, is_absence(error) ? TEXT_CLIENT_E_ABSENT : -error,
+				   "live text: connect to %s: %s", path, strerror(error));
+	}
 	*ret_fd = fd;
-	fd = -1;
 	return 0;
 }
 

@@ -45,11 +45,11 @@ DEFINE_CLEANUP(struct text_server, text_server, text_server_free)
 /* use */
 
 /*
- * The answer to a packet, into reply, of TEXT_REPLY_BYTES_MAX bytes; returns how many it has.
+ * The answer to a packet, to a buffer of TEXT_REPLY_BYTES_MAX bytes; returns how many it has.
  * fd came along and is the server's, to close or to keep; -1: none did. now_ns is of any clock
  * that does not go backwards.
  */
 size_t text_server_answer(struct text_server *server, const void *bytes, size_t n_bytes, int fd,
-			  uint64_t now_ns, void *reply);
+			  uint64_t now_ns, void *to);
 /* Whether an open file is /proc/kallsyms of whatever mount. */
 bool text_server_is_kallsyms(int fd);

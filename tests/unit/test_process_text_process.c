@@ -13,10 +13,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include "base/problem.h"
 #include "base/small_file.h"
+#include "process/filter.h"
 #include "process/sandbox.h"
 #include "process/text_client.h"
 #include "process/text_process.h"
@@ -344,6 +347,61 @@ static void test_text_serve_garbage_gets_an_answer(void **state)
 	assert_int_equal(status_of(pid), 0);
 }
 
+/* what it may do at all */
+
+static void open_a_file(void)
+{
+	(void)!open("/proc/self/status", O_RDONLY);
+}
+
+static void make_a_socket(void)
+{
+	(void)!socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static void write_a_file(void)
+{
+	(void)!write(STDERR_FILENO + 1, "x", 1);
+}
+
+static void run_a_program(void)
+{
+	(void)!execl("/bin/true", "true", NULL);
+}
+
+static void map_code(void)
+{
+	(void)!mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void fork_a_process(void)
+{
+	(void)!fork();
+}
+
+static void test_text_filter_kills_whatever_it_does_not_need(void **state)
+{
+	static void (*const forbidden[])(void) = { open_a_file,	  make_a_socket, write_a_file,
+						   run_a_program, map_code,	 fork_a_process };
+
+	(void)state;
+	skip_with_sanitizer("its library opens files");
+	for (size_t i = 0; i < array_size(forbidden); i++) {
+		struct problem problem = { "" };
+		pid_t pid;
+
+		fflush(NULL);
+		pid = fork();
+		if (pid == 0) {
+			if (filter_load(FILTER_TEXT, NULL, 0, &problem) < 0)
+				_exit(1);
+			forbidden[i]();
+			_exit(0);
+		}
+		assert_int_equal(status_of(pid), 256 + SIGSYS);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -358,6 +416,7 @@ int main(void)
 		TEST(test_text_serve_ends_if_nobody_asks),
 		TEST(test_text_serve_takes_no_other_descriptor),
 		TEST(test_text_serve_garbage_gets_an_answer),
+		TEST(test_text_filter_kills_whatever_it_does_not_need),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,14 +24,15 @@ wait_for() {
 	done
 }
 
-# Starts the daemon: every branch record counts, whatever the load; what a
-# scenario wants otherwise it says in OPTION...
+# Starts the daemon: every branch record counts, whatever the load, and a profile
+# is what the tool makes of the same stacks, without live text; what a scenario
+# wants otherwise it says in OPTION...
 start() {
 	mkdir -p /out/profiles
 	chmod 777 /out/profiles
 	autofdod --user=nobody --vmlinux=/vmlinux --directory=/out/profiles --status="$status" \
 		--gate-open=0% --gate-close=0% --exclude-idle=no --max-overhead=100% \
-		--period="$PERIOD" --ring-size=256K --interval=1h --log-level=debug \
+		--period="$PERIOD" --ring-size=256K --interval=1h --live-text=no --log-level=debug \
 		"$@" 2>> /out/log &
 	daemon_pid=$!
 	n_ready=$((${n_ready:-0} + 1))
