@@ -11,6 +11,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "commands.h"
+#include "index_cache.h"
 #include "kernel/file_tree.h"
 #include "open_kernel.h"
 #include "output.h"
@@ -21,6 +22,7 @@
 
 static const char usage[] =
 	"Usage: autofdod-profgen index --vmlinux=FILE -o FILE [OPTION...]\n"
+	"       autofdod-profgen index --cache [OPTION...]\n"
 	"\n"
 	"Writes a symbol index: all that convert and autofdod need to know of a kernel,\n"
 	"a tenth of the size of its vmlinux or less. Made once, where the kernel is\n"
@@ -31,14 +33,19 @@ static const char usage[] =
 	"      --debug-dir=DIR   where modules' debug information is, if not in\n"
 	"                        them; may be given several times\n"
 	"  -o, --output=FILE     where to write, - for standard output\n"
+	"      --cache[=DIR]     write to where autofdod looks, /var/cache/autofdod,\n"
+	"                        under the build id, and remove those of other kernels;\n"
+	"                        without --vmlinux of the kernel that runs here and its\n"
+	"                        loaded modules, unless there is one\n"
 	"  -h, --help            this text\n"
 	"\n"
-	"Exit status: 0 written; 1 failed; 2 wrong usage.\n"
+	"Exit status: 0 written, or there; 1 failed; 2 wrong usage; 4 there is no\n"
+	"vmlinux of the kernel that runs here.\n"
 	"See autofdod-profgen(1).\n";
 
 struct arguments {
 	const char *vmlinux;
-	const char *output;
+	const char *output, *cache;  /* one of them */
 	char *dirs[OBJECT_DIRS_MAX]; /* owned; absolute; the first one is of --modules, or NULL */
 	size_t n_dirs;
 };
@@ -47,21 +54,17 @@ enum option_code {
 	OPTION_VMLINUX = 256,
 	OPTION_MODULES,
 	OPTION_DEBUG_DIR,
+	OPTION_CACHE,
 };
 
 static const struct option options[] = {
 	{ "vmlinux", required_argument, NULL, OPTION_VMLINUX },
 	{ "modules", required_argument, NULL, OPTION_MODULES },
 	{ "debug-dir", required_argument, NULL, OPTION_DEBUG_DIR },
+	{ "cache", optional_argument, NULL, OPTION_CACHE },
 	{ "output", required_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
-};
-
-/* What became of the modules. */
-struct tally {
-	uint64_t n_added, n_left;
-	struct problem first; /* why the first one was left out */
 };
 
 static int usage_error(const char *what, const char *value)
@@ -95,6 +98,9 @@ static int parse_option(int code, struct arguments *a)
 		return add_dir(a, 0, optarg);
 	case OPTION_DEBUG_DIR:
 		return add_dir(a, a->n_dirs++, optarg);
+	case OPTION_CACHE:
+		a->cache = optarg ? optarg : OBJECT_CACHE_DIR;
+		return a->cache[0] == '/' ? -1 : usage_error("--cache is not absolute:", optarg);
 	case 'o':
 		a->output = optarg;
 		return -1;
@@ -115,17 +121,21 @@ static int parse(int argc, char **argv, struct arguments *a)
 		return status;
 	if (optind < argc)
 		return usage_error("unexpected argument:", argv[optind]);
-	if (!a->vmlinux)
+	if (!a->vmlinux && !a->cache)
 		return usage_error("--vmlinux is missing", NULL);
-	if (!a->output)
+	if (!a->output && !a->cache)
 		return usage_error("-o is missing", NULL);
-	if (a->n_dirs > 1 && !a->dirs[0])
+	if (a->output && a->cache)
+		return usage_error("give either -o or --cache", NULL);
+	if (!a->vmlinux && a->dirs[0])
+		return usage_error("--modules goes with --vmlinux", NULL);
+	if (a->vmlinux && a->n_dirs > 1 && !a->dirs[0])
 		return usage_error("--debug-dir goes with --modules", NULL);
 	return -1;
 }
 
 static int add_kernel(struct index_builder *builder, const struct arguments *a,
-		      struct problem *problem)
+		      struct build_id *ret_build_id, struct problem *problem)
 {
 	const struct kernel_dirs dirs = { (const char *const *)a->dirs,
 					  a->dirs[0] ? a->n_dirs : 0 };
@@ -138,13 +148,17 @@ static int add_kernel(struct index_builder *builder, const struct arguments *a,
 		r = open_kernel(a->vmlinux, &dirs, names, &symbols, &index, problem);
 	if (r == 0 && index)
 		r = problem_set(problem, -EINVAL, "%s: is an index already", a->vmlinux);
-	return r == 0 ? index_builder_add(builder, OBJECTS_KERNEL_NAME, symbols, problem) : r;
+	if (r == 0)
+		r = index_builder_add(builder, OBJECTS_KERNEL_NAME, symbols, problem);
+	if (r == 0)
+		*ret_build_id = symbols->image->build_id;
+	return r;
 }
 
 /* modules */
 
 /* A sentence of its own for each that is left out; only the first one is kept. */
-static int leave_out(struct tally *tally, const char *path, const char *why)
+static int leave_out(struct index_tally *tally, const char *path, const char *why)
 {
 	if (tally->n_left++ == 0)
 		problem_set(&tally->first, 0, "%s: %.300s", path, why);
@@ -174,7 +188,7 @@ static int read_build_id(const char *path, struct build_id *ret_id, struct probl
 }
 
 static int add_module(struct index_builder *builder, struct object_finder *finder,
-		      const struct file_tree_item *item, struct tally *tally)
+		      const struct file_tree_item *item, struct index_tally *tally)
 {
 	cleanup(names_cleanup) struct names *names = NULL;
 	cleanup(symbols_cleanup) struct symbols *symbols = NULL;
@@ -211,7 +225,7 @@ static bool is_module(const struct file_tree_item *item)
 }
 
 static int add_all(struct index_builder *builder, struct object_finder *finder,
-		   const struct file_tree *tree, struct tally *tally)
+		   const struct file_tree *tree, struct index_tally *tally)
 {
 	int r = 0;
 
@@ -222,7 +236,7 @@ static int add_all(struct index_builder *builder, struct object_finder *finder,
 }
 
 static int add_modules(struct index_builder *builder, const struct arguments *a,
-		       struct tally *tally, struct problem *problem)
+		       struct index_tally *tally, struct problem *problem)
 {
 	cleanup(close_cleanup) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const struct object_places places = {
@@ -246,30 +260,60 @@ static int add_modules(struct index_builder *builder, const struct arguments *a,
 	return r;
 }
 
-static int run(const struct arguments *a, struct tally *tally, struct problem *problem)
+/* As index_running(). */
+static int fill(struct index_builder *builder, const struct arguments *a,
+		struct build_id *ret_build_id, struct index_tally *tally, struct problem *problem)
 {
-	cleanup(index_builder_cleanup) struct index_builder *builder = NULL;
-	struct buf buf = BUF_INIT(INDEX_BYTES_MAX);
-	int r = index_builder_new(&builder, INDEX_BYTES_MAX);
+	const struct index_running running = {
+		.cache = a->cache,
+		.debug_dirs = (const char *const *)a->dirs + 1,
+		.n_debug_dirs = a->n_dirs - 1,
+	};
+	int r;
 
+	if (!a->vmlinux)
+		return index_running(builder, &running, ret_build_id, tally, problem);
+	r = add_kernel(builder, a, ret_build_id, problem);
+	return r == 0 && a->dirs[0] ? add_modules(builder, a, tally, problem) : r;
+}
+
+static int write_index(struct index_builder *builder, const struct arguments *a,
+		       const struct build_id *build_id, struct problem *problem)
+{
+	char path[OBJECT_PATH_SIZE];
+	struct buf buf = BUF_INIT(INDEX_BYTES_MAX);
+	int r = index_builder_finish(builder, &buf);
+
+	if (r == 0 && a->cache)
+		r = index_cache_path(a->cache, build_id, path);
 	if (r == 0)
-		r = add_kernel(builder, a, problem);
-	if (r == 0 && a->dirs[0])
-		r = add_modules(builder, a, tally, problem);
-	if (r == 0)
-		r = index_builder_finish(builder, &buf);
-	if (r == 0)
-		r = output_write(a->output, buf.data, buf.n_bytes, problem);
+		r = output_write(a->cache ? path : a->output, buf.data, buf.n_bytes, problem);
 	buf_deinit(&buf);
 	return r;
 }
 
-static int report(int r, const struct tally *tally, const struct problem *problem)
+/* 0; INDEX_RUNNING_E_*; negative errno. */
+static int run(const struct arguments *a, struct index_tally *tally, struct problem *problem)
 {
-	if (r < 0) {
+	cleanup(index_builder_cleanup) struct index_builder *builder = NULL;
+	struct build_id build_id = { 0 };
+	int r = index_builder_new(&builder, INDEX_BYTES_MAX);
+
+	if (r == 0)
+		r = fill(builder, a, &build_id, tally, problem);
+	if (r == 0)
+		r = write_index(builder, a, &build_id, problem);
+	if ((r == 0 && a->cache) || r == INDEX_RUNNING_E_THERE)
+		index_cache_drop_others(a->cache, &build_id);
+	return r;
+}
+
+static int report(int r, const struct index_tally *tally, const struct problem *problem)
+{
+	if (r < 0 || r == INDEX_RUNNING_E_NONE) {
 		fprintf(stderr, "autofdod-profgen: %s\n",
 			problem->text[0] ? problem->text : strerror(-r));
-		return EXIT_ERROR;
+		return r < 0 ? EXIT_ERROR : EXIT_EMPTY;
 	}
 	if (tally->n_left)
 		fprintf(stderr,
@@ -284,7 +328,7 @@ int command_index(int argc, char **argv)
 {
 	struct arguments arguments = { .n_dirs = 1 };
 	struct problem problem = { "" };
-	struct tally tally = { 0 };
+	struct index_tally tally = { 0 };
 	int status = parse(argc, argv, &arguments);
 
 	if (status < 0)
