@@ -10,6 +10,7 @@
 #include "collect/open.h"
 #include "collect/sampler.h"
 #include "kernel/kallsyms.h"
+#include "kernel/privileges.h"
 #include "options.h"
 #include "process/sandbox.h"
 #include "service.h"
@@ -142,6 +143,35 @@ static void look_at_addresses(int root_fd, struct check *check)
 	check->is_hidden = r == KALLSYMS_E_HIDDEN;
 }
 
+/*
+ * As root the daemon reads it itself, or rather a process that it forks; else it asks for a process
+ * that can. Which of both it will be is the service manager's choice: either is good.
+ */
+static void look_at_live_text(const struct daemon_options *options, int root_fd,
+			      struct check *check)
+{
+	const char *socket = options->live_text_socket;
+	struct problem *why = &check->live_problem;
+	int fd cleanup(close_cleanup) = -1;
+	struct privileges privileges;
+
+	privileges_read(root_fd, &privileges);
+	if (options->live_text == OPTIONS_LIVE_TEXT_NO)
+		(void)problem_set(why, 0, "it is not wanted (LiveText=no)");
+	else if (faccessat(root_fd, "proc/kcore", F_OK, 0) < 0)
+		(void)problem_set(why, 0, "this kernel has no /proc/kcore");
+	else if (privileges.lockdown == LOCKDOWN_CONFIDENTIALITY)
+		(void)problem_set(why, 0, "the kernel is locked down (confidentiality)");
+	if (why->text[0])
+		return;
+	fd = openat(root_fd, "proc/kcore", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && (!socket[0] || access(socket, F_OK) < 0))
+		(void)problem_set(why, 0,
+				  "this user may not open /proc/kcore, and there is no %s: start "
+				  "autofdod-text.socket",
+				  socket[0] ? socket : "socket to ask");
+}
+
 int check_read(const struct daemon_options *options, struct check *ret_check)
 {
 	int root_fd cleanup(close_cleanup) = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -166,6 +196,7 @@ int check_read(const struct daemon_options *options, struct check *ret_check)
 		return r;
 	}
 	look_at_addresses(root_fd, &check);
+	look_at_live_text(options, root_fd, &check);
 	*ret_check = check;
 	return 0;
 }

@@ -40,6 +40,7 @@ struct check {
 
 	struct problem addresses_problem; /* empty: the kernel shows where its code is */
 	bool is_hidden;			  /* for want of a privilege */
+	struct problem live_problem;	  /* empty: live text can be read */
 
 	struct object_files vmlinux; /* n_tries 0: not looked for, without an identity */
 	struct check_modules modules;

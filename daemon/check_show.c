@@ -94,6 +94,15 @@ static void show_addresses(const struct check *check, struct buf *text)
 		buf_printf(text, "addresses of the kernel: shown\n");
 }
 
+static void show_live_text(const struct check *check, struct buf *text)
+{
+	if (check->live_problem.text[0])
+		buf_printf(text, "live text: no: %s; profiles are made with the kernel's file\n",
+			   check->live_problem.text);
+	else
+		buf_printf(text, "live text: can be read\n");
+}
+
 static bool lacks_debug_information(const struct check *check)
 {
 	const size_t *n = check->modules.n_states;
@@ -188,6 +197,7 @@ void check_text(const struct check *check, struct buf *text)
 	show_addresses(check, text);
 	show_identity(check, text);
 	show_vmlinux(check, text);
+	show_live_text(check, text);
 }
 
 /* Where to break a line of n bytes that is too long: behind a word, or hard. */
@@ -310,6 +320,17 @@ static struct json_object *object_of_addresses(const struct check *check, bool *
 	return object;
 }
 
+static struct json_object *object_of_live_text(const struct check *check, bool *ok)
+{
+	struct json_object *object = json_object_new_object();
+	bool is_there = !check->live_problem.text[0];
+
+	add(object, "isThere", json_object_new_boolean(is_there), ok);
+	if (!is_there)
+		add_text(object, "why", check->live_problem.text, ok);
+	return object;
+}
+
 static struct json_object *array_of_tries(const struct object_files *files, bool *ok)
 {
 	struct json_object *array = json_object_new_array();
@@ -368,6 +389,7 @@ int check_json(const struct check *check, struct json_object **ret_object)
 	add(object, "kernel", object_of_identity(check, &ok), &ok);
 	add(object, "vmlinux", object_of_vmlinux(check, &ok), &ok);
 	add(object, "modules", check_modules_json(&check->modules, &ok), &ok);
+	add(object, "liveText", object_of_live_text(check, &ok), &ok);
 	if (!ok) {
 		json_object_put(object);
 		return -ENOMEM;

@@ -226,7 +226,21 @@ static void test_check_of_an_unreadable_machine_says_what_is_known(void **state)
 	assert_string_equal(text, "branches: not sampled here: sysfs: no such file\n"
 				  "addresses of the kernel: shown\n"
 				  "kernel: not known: no notes\n"
-				  "vmlinux: not looked for, without the kernel's build id\n");
+				  "vmlinux: not looked for, without the kernel's build id\n"
+				  "live text: can be read\n");
+	free(text);
+	check_deinit(&check);
+}
+
+static void test_check_without_live_text_says_why(void **state)
+{
+	struct check check = good();
+	char *text;
+
+	strcpy(check.live_problem.text, "this kernel has no /proc/kcore");
+	assert_int_equal(check_status(&check), SERVICE_OK);
+	text = text_of(&check);
+	assert_non_null(strstr(text, "\nlive text: no: this kernel has no /proc/kcore; "));
 	free(text);
 	check_deinit(&check);
 }
@@ -420,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_check_without_vmlinux_is_ok_and_says_what_that_means),
 		cmocka_unit_test(test_check_of_separate_files_names_each),
 		cmocka_unit_test(test_check_of_an_unreadable_machine_says_what_is_known),
+		cmocka_unit_test(test_check_without_live_text_says_why),
 		cmocka_unit_test(test_check_says_which_cpus_and_how_large_their_rings),
 		cmocka_unit_test(test_check_of_a_missing_user_says_so_and_is_ok),
 		cmocka_unit_test(test_check_json_has_what_the_text_has),
