@@ -135,6 +135,21 @@ static void test_text_live_garbage_on_either_side_is_stepped_over(void **state)
 	close_code(&f);
 }
 
+/* The file ends with the section, too: what stands behind garbage there is code. */
+static void test_text_live_garbage_near_the_end_is_stepped_over(void **state)
+{
+	static const uint8_t file[] = { 0x90, 0xb8, 0, 0, 0, 0 };
+	static const uint8_t live[] = { 0x90, 0x06, 0x90, 0xc3, 0x90, 0x90 };
+	struct fixture f;
+
+	open_code(&f, TEXT_VADDR, file, sizeof(file));
+	set_live(&f, TEXT_VADDR, live, sizeof(live));
+	assert_false(text_is_insn(f.text, TEXT_VADDR + 1));
+	assert_int_equal(text_insn_bytes(f.text, TEXT_VADDR + 2), 1);
+	assert_true(text_is_branch(f.text, TEXT_VADDR + 3));
+	close_code(&f);
+}
+
 /* What an index would know of an image: each instruction of each interval, and no bytes. */
 struct table {
 	const struct image *image; /* with bytes */
@@ -312,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_text_live_instructions_of_a_replaced_sequence_are_code),
 		cmocka_unit_test(test_text_live_page_that_is_missing_is_the_files),
 		cmocka_unit_test(test_text_live_garbage_on_either_side_is_stepped_over),
+		cmocka_unit_test(test_text_live_garbage_near_the_end_is_stepped_over),
 		cmocka_unit_test(test_text_live_equal_to_the_file_changes_nothing),
 		cmocka_unit_test(test_text_live_all_of_it_equals_a_file_of_its_bytes),
 		cmocka_unit_test(test_text_live_over_another_origin_equals_that_over_the_file),
