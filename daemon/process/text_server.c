@@ -9,6 +9,7 @@
 #include "text_server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,20 @@ void text_server_free(struct text_server *server)
 /* what is code */
 
 /*
+ * /proc/PID/cmdline is a file of /proc whose text others choose, and in a namespace of their own
+ * they mount it where they like. A file that is mounted is the root of its mount: that says the
+ * kernel, since Linux 5.8. A kernel that does not is one where nobody knows.
+ */
+static bool is_mounted(int fd)
+{
+	struct statx st;
+
+	return statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) < 0 ||
+	       !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/*
  * Its place is what tells it from the other files of /proc, whose names and content others may
  * choose. The path of an open file begins where that was mounted for who opened it; a mount that
  * is in no tree any more begins at itself.
@@ -84,7 +99,7 @@ bool text_server_is_kallsyms(int fd)
 	ssize_t n;
 
 	if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC || fstat(fd, &st) < 0 ||
-	    !S_ISREG(st.st_mode))
+	    !S_ISREG(st.st_mode) || is_mounted(fd))
 		return false;
 	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fd);
 	n = readlink(fd_path, path, sizeof(path) - 1);

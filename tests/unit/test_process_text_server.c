@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include "process/text_ranges.h"
 #include "process/text_server.h"
 #include "process_example.h"
@@ -369,6 +371,31 @@ static void test_text_server_only_kallsyms_is_kallsyms(void **state)
 	close(fd);
 }
 
+/* Whoever may mount shows his own text there. */
+static int mount_over_kallsyms(void *context)
+{
+	int fd;
+
+	(void)context;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("/proc/self/cmdline", "/proc/kallsyms", NULL, MS_BIND, NULL) < 0)
+		return -2;
+	fd = open("/proc/kallsyms", O_RDONLY);
+	expect(fd >= 0);
+	expect(!text_server_is_kallsyms(fd));
+	return 0;
+}
+
+static void test_text_server_what_is_mounted_there_is_not_kallsyms(void **state)
+{
+	int line = in_child(mount_over_kallsyms, NULL);
+
+	(void)state;
+	if (line == -2)
+		skip_because("nothing can be mounted");
+	assert_int_equal(line, 0);
+}
+
 /* the core */
 
 static void test_text_server_a_core_that_is_none_is_refused(void **state)
@@ -447,6 +474,7 @@ int main(void)
 		TEST(test_text_server_what_is_no_request_gets_an_answer),
 		TEST(test_text_server_descriptors_do_not_stay),
 		TEST(test_text_server_only_kallsyms_is_kallsyms),
+		TEST(test_text_server_what_is_mounted_there_is_not_kallsyms),
 		TEST(test_text_server_a_core_that_is_none_is_refused),
 		TEST(test_text_server_of_this_machine_gives_its_code),
 	};
