@@ -270,8 +270,7 @@ static int place_part(struct loader *l, bool is_init, bool is_text, uint64_t *hi
 		if (!(h->flags & SHF_ALLOC) || !(h->flags & SHF_EXECINSTR) == is_text ||
 		    module_is_init_section(l->file->sections[i].name) != is_init)
 			continue;
-		if (off < n || off > MODULE_LAYOUT_BYTES_MAX ||
-		    h->n_bytes > MODULE_LAYOUT_BYTES_MAX - off)
+		if (off > MODULE_LAYOUT_BYTES_MAX || h->n_bytes > MODULE_LAYOUT_BYTES_MAX - off)
 			return problem_set(l->problem, -E2BIG,
 					   "%s: more than %llu bytes of memory, no module is that "
 					   "large",

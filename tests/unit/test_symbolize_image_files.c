@@ -25,6 +25,7 @@ struct shape {
 	const char *last_name[2];
 	bool has_symbols[2];
 	bool is_linked[2];
+	bool has_bss[2];
 	uint64_t text_vaddr[2]; /* if linked */
 };
 
@@ -56,6 +57,8 @@ static int write_one(const struct shape *shape, int which)
 	init = module_code(&m, ".init.text", 8);
 	text = module_code(&m, ".text", shape->text_bytes[which]);
 	last = module_section(&m, shape->last_name[which], SHF_ALLOC | SHF_WRITE, 8, 0);
+	if (shape->has_bss[which])
+		module_section(&m, ".bss", SHF_ALLOC | SHF_WRITE, 8, 0);
 	m.elf.sections[init].header.sh_type = type;
 	m.elf.sections[text].header.sh_type = type;
 	m.elf.sections[last].header.sh_type = type;
@@ -156,6 +159,12 @@ static void test_image_files_that_do_not_belong_together_are_refused(void **stat
 	shape = good;
 	shape.last_name[DEBUG] = ".bss";
 	check_refused(&shape, "debug file: its section .bss is not the same as that of the code");
+	for (int which = 0; which < 2; which++) {
+		shape = good;
+		shape.has_bss[which] = true;
+		check_refused(&shape,
+			      "debug file: its section .bss is not the same as that of the code");
+	}
 	shape = good;
 	shape.is_linked[DEBUG] = true;
 	check_refused(&shape, "debug file: machine 62, type 2; of the code: machine 62, type 1");
@@ -191,7 +200,8 @@ static void test_image_files_debug_information_alone_is_refused(void **state)
 
 /* what debug information refers to in a file that several share (dwz) */
 
-enum { UNIT = 1, ABSTRACT, INSTANCE, NAMED };
+enum { UNIT = 1, ABSTRACT, INSTANCE, NAMED, NAMELESS, NEIGHBOUR };
+#define N_USERS 4 /* functions of write_user() */
 
 struct shared {
 	bool is_dwarf5;	   /* .debug_sup instead of .gnu_debugaltlink */
@@ -246,12 +256,17 @@ static int write_shared(const struct shared *shared, uint64_t *ret_off, uint64_t
 	return fd;
 }
 
-/* A unit with a function that has its name from the shared file, and one with just the string. */
+/*
+ * A unit with four functions: the first has its name from another unit of the same file, the second
+ * from the shared file, the third from its strings; the last has none. Both files have their
+ * abbreviations at the same offset.
+ */
 static int write_user(const struct shared *shared, uint64_t off, uint64_t string_off)
 {
 	unsigned int text;
 	struct dwarf_writer *d;
 	struct module m;
+	size_t neighbour;
 	int fd;
 
 	module_begin(&m, EM_X86_64);
@@ -271,13 +286,29 @@ static int write_user(const struct shared *shared, uint64_t off, uint64_t string
 		     shared->is_dwarf5 ? DW_FORM_ref_sup4 : DW_FORM_GNU_ref_alt, 0);
 	dwarf_abbrev(d, NAMED, DW_TAG_subprogram, 0, DW_AT_name,
 		     shared->is_dwarf5 ? DW_FORM_strp_sup : DW_FORM_GNU_strp_alt, 0);
+	dwarf_abbrev(d, NAMELESS, DW_TAG_subprogram, 0, 0);
+	dwarf_abbrev(d, NEIGHBOUR, DW_TAG_subprogram, 0, DW_AT_abstract_origin, DW_FORM_ref_addr,
+		     0);
+	/* what is an abstract function in the shared file has a name here */
+	dwarf_abbrev(d, ABSTRACT, DW_TAG_subprogram, 0, DW_AT_name, DW_FORM_string, 0);
 	buf_u8(&d->abbrev, 0);
 	dwarf_unit_begin(d, 4, 0);
 	buf_uleb(&d->info, UNIT);
+	buf_uleb(&d->info, NEIGHBOUR);
+	neighbour = d->info.n_bytes;
+	buf_u32(&d->info, 0);
 	buf_uleb(&d->info, INSTANCE);
 	buf_u32(&d->info, (uint32_t)off);
 	buf_uleb(&d->info, NAMED);
 	buf_u32(&d->info, (uint32_t)string_off);
+	buf_uleb(&d->info, NAMELESS);
+	buf_u8(&d->info, 0);
+	dwarf_unit_end(d);
+	dwarf_unit_begin(d, 4, 0);
+	buf_uleb(&d->info, UNIT);
+	memcpy(d->info.data + neighbour, &(uint32_t){ (uint32_t)d->info.n_bytes }, 4);
+	buf_uleb(&d->info, ABSTRACT);
+	buf_append(&d->info, "neighbour", 10);
 	buf_u8(&d->info, 0);
 	dwarf_unit_end(d);
 	module_attach_dwarf(&m);
@@ -286,8 +317,8 @@ static int write_user(const struct shared *shared, uint64_t off, uint64_t string
 	return fd;
 }
 
-/* Names and first line of the two functions of unit 0. */
-static void read_names(struct dwarf *dwarf, const char *names[2], uint64_t *ret_line)
+/* Names of the functions of unit 0, and the first line of the one from the shared file. */
+static void read_names(struct dwarf *dwarf, const char *names[N_USERS], uint64_t *ret_line)
 {
 	struct dwarf_reader reader;
 	struct dwarf_cursor cursor;
@@ -297,13 +328,13 @@ static void read_names(struct dwarf *dwarf, const char *names[2], uint64_t *ret_
 	dwarf_reader_init(&reader, dwarf);
 	assert_int_equal(dwarf_reader_load(&reader, 0), 0);
 	cursor = dwarf_reader_cursor(&reader);
-	for (int i = -1; i < 2; i++) {
+	for (int i = -1; i < N_USERS; i++) {
 		assert_true(dwarf_next(&cursor, &die));
 		dwarf_read(&cursor, &die, &values);
 		if (i < 0)
 			continue;
 		names[i] = dwarf_reader_name(&reader, die.off, &values);
-		if (i == 0)
+		if (i == 1)
 			*ret_line = dwarf_reader_decl_line(&reader, die.off, &values);
 	}
 	dwarf_reader_deinit(&reader);
@@ -329,7 +360,7 @@ static void test_image_files_names_are_found_in_the_shared_file(void **state)
 	for (int is_dwarf5 = 0; is_dwarf5 < 2; is_dwarf5++) {
 		struct shared shared = { is_dwarf5, id };
 		struct problem problem = { "" };
-		const char *names[2];
+		const char *names[N_USERS];
 		struct image *image;
 		struct dwarf dwarf;
 		uint64_t line;
@@ -337,11 +368,13 @@ static void test_image_files_names_are_found_in_the_shared_file(void **state)
 		assert_int_equal(open_shared(&shared, true, &image, &problem), 0);
 		assert_false(image->lacks_alt);
 		assert_int_equal(dwarf_init(&dwarf, image), 0);
-		assert_int_equal(dwarf.n_units, 1);
+		assert_int_equal(dwarf.n_units, 2);
 		assert_int_equal(dwarf.n_alt_units, 1);
 		read_names(&dwarf, names, &line);
-		assert_string_equal(names[0], "inlined");
-		assert_string_equal(names[1], "named");
+		assert_string_equal(names[0], "neighbour");
+		assert_string_equal(names[1], "inlined");
+		assert_string_equal(names[2], "named");
+		assert_null(names[3]);
 		assert_int_equal(line, 41);
 		assert_int_equal(dwarf.stats.n_names_lacking, 0);
 		dwarf_deinit(&dwarf);
@@ -354,7 +387,7 @@ static void test_image_files_lacking_shared_file_is_counted_by_name(void **state
 	for (int is_dwarf5 = 0; is_dwarf5 < 2; is_dwarf5++) {
 		struct shared shared = { is_dwarf5, id };
 		struct problem problem = { "" };
-		const char *names[2];
+		const char *names[N_USERS];
 		struct image *image;
 		struct dwarf dwarf;
 		uint64_t line;
@@ -363,8 +396,10 @@ static void test_image_files_lacking_shared_file_is_counted_by_name(void **state
 		assert_true(image->lacks_alt);
 		assert_int_equal(dwarf_init(&dwarf, image), 0);
 		read_names(&dwarf, names, &line);
-		assert_null(names[0]);
+		assert_string_equal(names[0], "neighbour");
 		assert_null(names[1]);
+		assert_null(names[2]);
+		assert_null(names[3]);
 		assert_int_equal(line, 0);
 		assert_int_equal(dwarf.stats.n_names_lacking, 2);
 		dwarf_deinit(&dwarf);

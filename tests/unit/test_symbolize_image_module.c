@@ -72,6 +72,7 @@ static void test_image_module_plt_and_sections_without_contents_are_no_text(void
 	plt = module_code(&m, ".plt", 1);
 	m.elf.sections[plt].header.sh_addralign = 1;
 	module_code(&m, ".text", 16);
+	module_section(&m, ".discard.text", SHF_EXECINSTR, 16, 0x90); /* not loaded */
 	image = module_must_open(module_only(module_write(&m)));
 	assert_int_equal(image->n_text, 1);
 	/* one entry of 12 bytes stands before it */
@@ -145,12 +146,14 @@ static void test_image_module_lost_relocations_are_reported(void **state)
 enum { UNIT = 1, FUNCTION };
 
 /* "f" at 8 to 24 of .text, "g" at the start of .text.unlikely. */
-static void functions(struct module *m)
+static void functions_behind(struct module *m, const char *first_section)
 {
 	struct dwarf_writer *d = &m->dwarf;
 	unsigned int cold, text;
 	uint32_t f, g;
 
+	if (first_section)
+		module_section(m, first_section, 0, 4, 'x');
 	text = module_code(m, ".text", 0x20);
 	cold = module_code(m, ".text.unlikely", 0x20);
 	f = module_symbol(m, "f", text, 8);
@@ -169,6 +172,11 @@ static void functions(struct module *m)
 	}
 	buf_u8(&d->info, 0);
 	dwarf_unit_end(d);
+}
+
+static void functions(struct module *m)
+{
+	functions_behind(m, NULL);
 }
 
 static void check_functions(struct image *image)
@@ -218,6 +226,24 @@ static void test_image_module_compressed_debug_information_is_relocated(void **s
 	module_end(&m);
 }
 
+/* In a file of its own, whose sections have other numbers. */
+static void test_image_module_separate_debug_information_is_relocated(void **state)
+{
+	struct image_files files = { .alt_fd = -1 };
+	struct module m;
+
+	module_begin(&m, EM_X86_64);
+	functions(&m); /* its DWARF is not attached */
+	files.fd = module_write(&m);
+	module_end(&m);
+	module_begin(&m, EM_X86_64);
+	functions_behind(&m, ".comment");
+	module_attach_dwarf(&m);
+	files.debug_fd = module_write(&m);
+	module_end(&m);
+	check_functions(module_must_open(files));
+}
+
 static void test_image_module_its_place_is_as_good_as_any(void **state)
 {
 	static const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
@@ -253,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_image_module_lost_relocations_are_reported),
 		cmocka_unit_test(test_image_module_debug_information_is_relocated),
 		cmocka_unit_test(test_image_module_compressed_debug_information_is_relocated),
+		cmocka_unit_test(test_image_module_separate_debug_information_is_relocated),
 		cmocka_unit_test(test_image_module_its_place_is_as_good_as_any),
 	};
 
