@@ -97,7 +97,8 @@ static int look_at_files(const struct daemon_options *options, int root_fd, stru
 	if (r != 0)
 		return r;
 	r = object_finder_find(finder, &query, &check->vmlinux);
-	if (r == 0)
+	check->counts_modules = options->modules;
+	if (r == 0 && options->modules)
 		r = check_modules_read(root_fd, finder, &check->modules);
 	object_finder_free(finder);
 	(void)debug_package_name(root_fd, check->identity.release, check->debug_package);

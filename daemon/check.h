@@ -43,6 +43,7 @@ struct check {
 	struct problem live_problem;	  /* empty: live text can be read */
 
 	struct object_files vmlinux; /* n_tries 0: not looked for, without an identity */
+	bool counts_modules;	     /* Modules=no: modules are not looked at */
 	struct check_modules modules;
 	char debug_package[DEBUG_PACKAGE_SIZE]; /* what may help; empty: not known */
 };

@@ -153,7 +153,10 @@ static void show_vmlinux(const struct check *check, struct buf *text)
 	if (files->needs_alt && !alt)
 		buf_str(text, "  what it refers to (.gnu_debugaltlink) is not there\n");
 	show_tries(files, text);
-	check_modules_text(&check->modules, text);
+	if (check->counts_modules)
+		check_modules_text(&check->modules, text);
+	else
+		buf_str(text, "modules: not counted, as configured\n");
 	if (check->debug_package[0] && lacks_debug_information(check))
 		buf_printf(text,
 			   "debug information: install %s, or name folders that have it: "
@@ -388,7 +391,8 @@ int check_json(const struct check *check, struct json_object **ret_object)
 	add(object, "addresses", object_of_addresses(check, &ok), &ok);
 	add(object, "kernel", object_of_identity(check, &ok), &ok);
 	add(object, "vmlinux", object_of_vmlinux(check, &ok), &ok);
-	add(object, "modules", check_modules_json(&check->modules, &ok), &ok);
+	if (check->counts_modules)
+		add(object, "modules", check_modules_json(&check->modules, &ok), &ok);
 	add(object, "liveText", object_of_live_text(check, &ok), &ok);
 	if (!ok) {
 		json_object_put(object);

@@ -52,6 +52,7 @@ static struct check good(void)
 			.machine = "x86_64",
 		},
 		.vmlinux = OBJECT_FILES_INIT,
+		.counts_modules = true,
 	};
 
 	assert_non_null(branches);
@@ -175,6 +176,22 @@ static void test_check_without_vmlinux_is_ok_and_says_what_that_means(void **sta
 				     "modules: none are loaded\n"
 				     "debug information: install linux-image-6.12.9-dbg, or "));
 	free(text);
+	check_deinit(&check);
+}
+
+static void test_check_without_modules_does_not_tell_of_them(void **state)
+{
+	struct check check = good();
+	struct json_object *object, *modules;
+	char *text;
+
+	check.counts_modules = false;
+	text = text_of(&check);
+	assert_non_null(strstr(text, "\nmodules: not counted, as configured\n"));
+	free(text);
+	assert_int_equal(check_json(&check, &object), 0);
+	assert_false(json_object_object_get_ex(object, "modules", &modules));
+	json_object_put(object);
 	check_deinit(&check);
 }
 
@@ -432,6 +449,7 @@ int main(void)
 		cmocka_unit_test(test_check_of_mode_ip_does_not_ask_for_branches),
 		cmocka_unit_test(test_check_of_hidden_addresses_is_no_permission),
 		cmocka_unit_test(test_check_without_vmlinux_is_ok_and_says_what_that_means),
+		cmocka_unit_test(test_check_without_modules_does_not_tell_of_them),
 		cmocka_unit_test(test_check_of_separate_files_names_each),
 		cmocka_unit_test(test_check_of_an_unreadable_machine_says_what_is_known),
 		cmocka_unit_test(test_check_without_live_text_says_why),

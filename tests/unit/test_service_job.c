@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <cmocka.h>
 #include "collect/branch.h"
@@ -17,7 +18,9 @@
 #include "kernel/placement.h"
 #include "profile/facts.h"
 #include "service/job_modules.h"
+#include "symbolize/index.h"
 #include "symbolize/objects.h"
+#include "symbolize_example.h"
 
 #define WINDOW_IP 0xffffffff00000000ull
 #define TEXT_IP (WINDOW_IP + (2ull << 30))
@@ -269,6 +272,124 @@ static void test_job_with_useless_vmlinux_gives_the_counts_and_says_why(void **s
 	expect_dump_only(f, f->path);
 }
 
+#define N_OTHERS 200u
+
+/* A kernel with a function where the counts are, and others, so that an index has some pages. */
+static void make_kernel(struct fixture *f, struct example *x)
+{
+	unsigned int text;
+	size_t inlined;
+
+	example_init(x);
+	text = example_nops(x, 128 + 16 * N_OTHERS);
+	elf_symbol(&x->elf, "f", text, TEXT_VADDR + 8);
+	elf_build_id(&x->elf, f->job.kernel.build_id.bytes, 20);
+	example_unit(x, 0, 128 + 16 * N_OTHERS, 0);
+	inlined = example_abstract(x, "inlined", 3);
+	example_function(x, "f", 8, 128, 7);
+	for (unsigned int i = 8; i < 128; i += 4) {
+		example_inlined(x, inlined, i, i + 2, i, i);
+		example_end(x);
+	}
+	example_end(x);
+	for (unsigned int i = 0; i < N_OTHERS; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "another_function_%u", i);
+		elf_symbol(&x->elf, name, text, TEXT_VADDR + 128 + 16 * i);
+		example_function(x, name, 128 + 16 * i, 128 + 16 * i + 16, i);
+		for (unsigned int at = 128 + 16 * i; at < 128 + 16 * i + 16; at += 2) {
+			example_inlined(x, inlined, at, at + 1, i, at);
+			example_end(x);
+		}
+		example_end(x);
+	}
+	example_end(x);
+	dwarf_unit_end(&x->dwarf);
+	example_load(x);
+	f->job.base_symbol = "_text";
+}
+
+static void write_file(const char *path, const void *bytes, size_t n_bytes)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, n_bytes, file), n_bytes);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* The profile that was made, and what of; a copy. */
+struct made {
+	uint8_t *bytes;
+	size_t n_bytes;
+	struct job_vmlinux vmlinux;
+};
+
+static struct made make(struct fixture *f)
+{
+	const struct worker_section *section;
+	struct problem problem;
+	struct made made = { 0 };
+
+	worker_result_deinit(&f->result);
+	run(f);
+	section = worker_result_find(&f->result, JOB_PROFILE);
+	if (section) {
+		made.n_bytes = section->n_bytes;
+		made.bytes = malloc(section->n_bytes);
+		memcpy(made.bytes, section->bytes, section->n_bytes);
+	}
+	assert_int_equal(job_read_vmlinux(&f->result, &made.vmlinux, &problem), 0);
+	return made;
+}
+
+/* Wherever an index is damaged it is passed over, for a vmlinux that gives the same profile. */
+static void test_job_with_a_damaged_index_does_without(void **state)
+{
+	struct fixture *f = *state;
+	struct index_builder *builder cleanup(index_builder_cleanup) = NULL;
+	struct buf index cleanup(buf_deinit) = BUF_INIT(1 << 20);
+	char index_path[80], vmlinux_path[96], debug_dir[80];
+	const char *const debug_dirs[] = { debug_dir };
+	struct problem problem = { "" };
+	struct made whole, other;
+	struct example x;
+
+	make_kernel(f, &x);
+	assert_int_equal(index_builder_new(&builder, 1 << 20), 0);
+	assert_int_equal(index_builder_add(builder, "vmlinux", x.symbols, &problem), 0);
+	assert_int_equal(index_builder_finish(builder, &index), 0);
+	snprintf(index_path, sizeof(index_path), "%s.index", f->path);
+	snprintf(debug_dir, sizeof(debug_dir), "%s.debug", f->path);
+	snprintf(vmlinux_path, sizeof(vmlinux_path), "%s/vmlinux", debug_dir);
+	assert_int_equal(mkdir(debug_dir, 0755), 0);
+	write_file(vmlinux_path, x.bytes, x.n_bytes);
+	write_file(index_path, index.data, index.n_bytes);
+	f->job.places.index_path = index_path;
+	f->job.places.debug_dirs = debug_dirs;
+	f->job.places.n_debug_dirs = 1;
+	f->job.kernel.configured_path = NULL;
+	whole = make(f);
+	assert_non_null(whole.bytes);
+	assert_string_equal(whole.vmlinux.path, index_path);
+	for (size_t at = 0; at < index.n_bytes; at += 1 + index.n_bytes / 40) {
+		index.data[at] ^= 0x10;
+		write_file(index_path, index.data, index.n_bytes);
+		index.data[at] ^= 0x10;
+		other = make(f);
+		assert_string_equal(other.vmlinux.path, vmlinux_path);
+		assert_int_equal(other.n_bytes, whole.n_bytes);
+		assert_memory_equal(other.bytes, whole.bytes, whole.n_bytes);
+		free(other.bytes);
+	}
+	free(whole.bytes);
+	unlink(index_path);
+	unlink(vmlinux_path);
+	rmdir(debug_dir);
+	example_deinit(&x);
+}
+
 static void test_job_result_without_vmlinux_section_is_malformed(void **state)
 {
 	const struct worker_result none = { 0 };
@@ -307,6 +428,7 @@ int main(void)
 		JOB_TEST(test_job_with_a_damaged_placement_is_refused),
 		JOB_TEST(test_job_pieces_are_those_of_the_placement),
 		JOB_TEST(test_job_with_useless_vmlinux_gives_the_counts_and_says_why),
+		JOB_TEST(test_job_with_a_damaged_index_does_without),
 		cmocka_unit_test(test_job_result_without_vmlinux_section_is_malformed),
 		cmocka_unit_test(test_job_text_of_a_worker_ends),
 	};
