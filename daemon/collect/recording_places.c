@@ -61,7 +61,7 @@ bool recording_module_name(const char *filename, char ret_name[MODULE_NAME_SIZE]
 	if (n == 0 || n >= MODULE_NAME_SIZE || memchr(name, '/', n))
 		return false;
 	for (size_t i = 0; i < n; i++)
-		ret_name[i] = name[i] == '-' ? '_' : name[i];
+		ret_name[i] = (char)(name[i] == '-' ? '_' : name[i]);
 	ret_name[n] = '\0';
 	return true;
 }

@@ -37,7 +37,7 @@ static void put_text(char *to, size_t size, const char *text)
 	size_t n = strnlen(text, size - 1);
 
 	for (size_t i = 0; i < n; i++)
-		to[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+		to[i] = (char)(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
 }
 
 static struct object_facts facts_of(const struct object *object,

@@ -263,7 +263,7 @@ static int add_module(struct reader *r, const char *name, const struct build_id 
 		      uint64_t n_bytes)
 {
 	struct module module = { VADDR_EXTERNAL, n_bytes };
-	struct object *object;
+	struct object *object = NULL;
 	int e = array_push_room(r->modules, r->n_modules, r->modules_capacity, OBJECTS_N_MAX);
 
 	if (e == 0 && r->options->objects)
@@ -274,7 +274,7 @@ static int add_module(struct reader *r, const char *name, const struct build_id 
 				   (unsigned long long)r->line);
 	if (e < 0)
 		return e;
-	if (r->options->objects)
+	if (object)
 		module.lo_vaddr = object->lo_vaddr;
 	r->modules[r->n_modules++] = module;
 	return 0;

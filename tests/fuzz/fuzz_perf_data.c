@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/problem.h"
 #include "collect/recording.h"
+#include "collect/recording_places.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
@@ -29,6 +30,29 @@ static uint64_t touch(const struct recording_event *e)
 	return sum;
 }
 
+/* What was taken is no news any more. */
+static void take_place(struct recorded_places *places, const struct recording_event *event)
+{
+	uint64_t n_dropped = places->n_dropped;
+	bool is_new = recorded_places_differ(places, event);
+
+	must(recorded_places_take(places, event) == 0);
+	if (is_new && places->n_dropped == n_dropped)
+		must(!recorded_places_differ(places, event));
+}
+
+static void check_places(const struct recorded_places *places)
+{
+	for (size_t i = 0; i < places->n; i++) {
+		const struct recorded_place *p = &places->items[i];
+
+		must(p->lo_ip < p->hi_ip && (i == 0 || p[-1].hi_ip <= p->lo_ip));
+		must((p->module == PLACES_NO_MODULE) == (p->kind != PLACE_MODULE));
+		must(p->module == PLACES_NO_MODULE || p->module < places->n_modules);
+		must(recorded_places_find(places, p->hi_ip - 1) == p);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
 	struct recording_options options = { .buffer_bytes = 1,
@@ -39,14 +63,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 	uint64_t n_events = 0;
 	struct recording_event event;
 	struct recording_stats stats;
+	struct recorded_places places = { 0 };
 	struct recording *rec;
 	struct problem problem;
 
 	must(fd >= 0 && write(fd, data, n_bytes) == (ssize_t)n_bytes &&
 	     lseek(fd, 0, SEEK_SET) == 0);
 	if (recording_open(fd, &options, &rec, &problem) == 0) {
-		for (; recording_next(rec, &event, &problem) == 0; n_events++)
+		for (; recording_next(rec, &event, &problem) == 0; n_events++) {
 			sum += touch(&event);
+			take_place(&places, &event);
+		}
+		check_places(&places);
+		recorded_places_deinit(&places);
 		recording_stats(rec, &stats);
 		must(n_events == stats.n_samples + stats.n_maps + stats.n_ksymbols +
 					 stats.n_lost_records + stats.n_lost_samples_records);
