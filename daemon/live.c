@@ -75,7 +75,30 @@ static bool is_locked_down(void)
 	return privileges.lockdown == LOCKDOWN_CONFIDENTIALITY;
 }
 
-/* What a process says that it used, it had a CPU for at the most. */
+/*
+ * What a process says that it used, it had a CPU for at the most. One that was forked says what it
+ * used since it was.
+ */
+static uint64_t cpu_of(struct live *live, const struct live_reading_result *result)
+{
+	uint64_t cpu_ns = result->cpu_ns;
+
+	if (live->client) {
+		cpu_ns -= live->forked_cpu_ns < cpu_ns ? live->forked_cpu_ns : cpu_ns;
+		live->forked_cpu_ns += cpu_ns;
+	}
+	return cpu_ns < result->wall_ns ? cpu_ns : result->wall_ns;
+}
+
+/* It is a worker like the other one, and part of what profiles cost. */
+static void add_cpu(struct daemon *d, uint64_t ns)
+{
+	if (d->publication.reason == PUBLICATION_DEMAND)
+		daemon_add_asked(d, ns);
+	else
+		d->publication.worker_cpu_ns += ns;
+}
+
 static void take_result(struct daemon *d)
 {
 	struct live *live = &d->live;
@@ -86,7 +109,8 @@ static void take_result(struct daemon *d)
 	live->n_left = result->n_left;
 	live->n_modules = result->n_modules;
 	live->wall_ns = result->wall_ns;
-	live->cpu_ns = result->cpu_ns < result->wall_ns ? result->cpu_ns : result->wall_ns;
+	live->cpu_ns = cpu_of(live, result);
+	add_cpu(d, live->cpu_ns);
 	if (result->fd >= 0) {
 		live->state = LIVE_READ;
 		live->problem = (struct problem){ "" };

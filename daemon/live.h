@@ -27,6 +27,7 @@ enum live_state {
 struct live {
 	struct text_client *client; /* owned; of a forked process; NULL: the socket's */
 	bool has_forked;	    /* there was one, also if it is gone by now */
+	uint64_t forked_cpu_ns;	    /* of it, when it was asked last */
 	struct live_reading
 		*reading; /* owned; of the present publication, also when it has ended */
 	uint64_t chain;	  /* that publication: n_begun */
