@@ -78,6 +78,7 @@ static int look_at_files(const struct daemon_options *options, int root_fd, stru
 	struct object_places places = {
 		.root_fd = root_fd,
 		.release = check->identity.release,
+		.kernel_build_id = &check->identity.build_id,
 		.cache_dirs = caches,
 		.n_cache_dirs = array_size(caches),
 	};

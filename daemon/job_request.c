@@ -36,7 +36,7 @@ struct layout {
 
 _Static_assert(sizeof(struct layout) == JOB_REQUEST_BYTES, "no padding");
 /* What is new in a job has to be in the layout, or the worker of the unit never hears of it. */
-_Static_assert(sizeof(struct job) == 352, "a job has all its fields in struct layout");
+_Static_assert(sizeof(struct job) == 360, "a job has all its fields in struct layout");
 
 /* writing */
 
@@ -196,6 +196,7 @@ static void take(const struct layout *l, const int *fds, struct job_taken *taken
 		.places = {
 			.root_fd = -1,
 			.release = taken->release,
+			.kernel_build_id = &taken->job.kernel.build_id,
 			.debug_dirs = taken->debug_dirs.items,
 			.n_debug_dirs = taken->debug_dirs.n,
 			.cache_dirs = taken->cache_dirs.items,

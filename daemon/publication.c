@@ -132,6 +132,7 @@ void publication_query(struct daemon *d, struct object_places *ret_places,
 	*ret_places = (struct object_places){
 		.root_fd = -1,
 		.release = d->host->identity.release,
+		.kernel_build_id = &d->host->identity.build_id,
 		.debug_dirs = dirs->items,
 		.n_debug_dirs = dirs->n,
 		.cache_dirs = caches,

@@ -57,8 +57,10 @@ bool object_dirs_set(struct object_dirs *ret_dirs, const char *list);
 
 /* Where to look. Text is borrowed; all paths are absolute and are looked up below root_fd. */
 struct object_places {
-	int root_fd;		       /* of "/", or of a tree like it */
-	const char *release;	       /* uname -r; NULL: not known: no place that it names */
+	int root_fd;	     /* of "/", or of a tree like it */
+	const char *release; /* uname -r; NULL: not known: no place that it names */
+	/* Of the kernel, whose index has its modules, too; borrowed; NULL: not known. */
+	const struct build_id *kernel_build_id;
 	const char *index_path;	       /* an index that was named; NULL: none */
 	const char *const *debug_dirs; /* trees of debug files, or of modules, that were named */
 	size_t n_debug_dirs;

@@ -120,6 +120,20 @@ static void try_debug_dirs(struct object_search *search, const char *hex)
 	}
 }
 
+/* That of the object itself, and that of its kernel. */
+static void try_cached_indexes(struct object_search *search, const char *dir, const char *hex)
+{
+	const struct build_id *kernel = search->finder->places.kernel_build_id;
+	char kernel_hex[BUILD_ID_HEX_SIZE] = "";
+
+	if (hex[0])
+		object_try_quietly(search, OBJECT_INDEX, "%s/%s.index", dir, hex);
+	if (kernel)
+		build_id_to_hex(kernel, kernel_hex);
+	if (kernel_hex[0])
+		object_try_quietly(search, OBJECT_INDEX, "%s/%s.index", dir, kernel_hex);
+}
+
 /* The named one, then those that we have made, then what came with the kernel. */
 static void try_indexes(struct object_search *search, const char *hex)
 {
@@ -127,8 +141,8 @@ static void try_indexes(struct object_search *search, const char *hex)
 
 	if (places->index_path)
 		object_try(search, OBJECT_INDEX, "%s", places->index_path);
-	for (size_t i = 0; i < places->n_cache_dirs && hex[0]; i++)
-		object_try_quietly(search, OBJECT_INDEX, "%s/%s.index", places->cache_dirs[i], hex);
+	for (size_t i = 0; i < places->n_cache_dirs; i++)
+		try_cached_indexes(search, places->cache_dirs[i], hex);
 	if (!places->release)
 		return;
 	object_try_quietly(search, OBJECT_INDEX, "/usr/lib/modules/%s/autofdod.index",

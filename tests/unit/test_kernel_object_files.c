@@ -465,6 +465,30 @@ static void test_object_files_index_comes_first_and_may_be_refused(void **state)
 	end(&f);
 }
 
+static void test_object_files_of_a_module_are_in_the_index_of_its_kernel(void **state)
+{
+	static const char *const caches[] = { "/var/cache/a" };
+	static const char by_kernel[] =
+		"/var/cache/a/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee.index";
+	static const char by_module[] =
+		"/var/cache/a/abababababababababababababababababababab.index";
+	const struct build_id kernel = build_id_example(0xee);
+	const struct root *root = *state;
+	struct finding f = finding(root, "ext4");
+
+	f.places.kernel_build_id = &kernel;
+	f.places.cache_dirs = caches;
+	f.places.n_cache_dirs = 1;
+	root_put(root, by_kernel + 1, "index");
+	find(&f);
+	assert_string_equal(object_files_path(&f.files, OBJECT_INDEX), by_kernel);
+	end(&f);
+	root_put(root, by_module + 1, "index");
+	find(&f);
+	assert_string_equal(object_files_path(&f.files, OBJECT_INDEX), by_module);
+	end(&f);
+}
+
 /* Whoever names a vmlinux wants that one. */
 static void test_object_files_index_does_not_replace_what_was_configured(void **state)
 {
@@ -773,6 +797,7 @@ int main(void)
 		WITH_ROOT(test_object_files_refused_by_the_reader_yield_to_the_next),
 		WITH_ROOT(test_object_files_refused_half_is_replaced_alone),
 		WITH_ROOT(test_object_files_index_comes_first_and_may_be_refused),
+		WITH_ROOT(test_object_files_of_a_module_are_in_the_index_of_its_kernel),
 		WITH_ROOT(test_object_files_index_does_not_replace_what_was_configured),
 		WITH_ROOT(test_object_files_debuglink_is_looked_for_around_the_file),
 		WITH_ROOT(test_object_files_debuglink_with_folders_is_not_followed),
