@@ -14,6 +14,7 @@
 #include "options.h"
 #include "process/sandbox.h"
 #include "service.h"
+#include "symbolize/object_open.h"
 #include "this_machine.h"
 
 /* Chooses and tries events, as the opener will. 0, -ENOMEM. */
@@ -97,7 +98,7 @@ static int look_at_files(const struct daemon_options *options, int root_fd, stru
 	r = object_finder_new(&places, &finder);
 	if (r != 0)
 		return r;
-	r = object_finder_find(finder, &query, &check->vmlinux);
+	r = object_find(finder, &query, &check->vmlinux);
 	check->counts_modules = options->modules;
 	if (r == 0 && options->modules)
 		r = check_modules_read(root_fd, finder, &check->modules);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "kernel/modules.h"
-#include "kernel/object_files.h"
+#include "symbolize/object_open.h"
 
 #define NAMES_SHOWN 8u
 
@@ -50,7 +50,7 @@ static int look_at(int root_fd, struct object_finder *finder, struct check_modul
 		return module->why ? 0 : -ENOMEM;
 	}
 	query.build_id = module->build_id;
-	r = object_finder_find(finder, &query, &files);
+	r = object_find(finder, &query, &files);
 	if (r == 0)
 		r = note(module, &query, &files);
 	object_files_deinit(&files);

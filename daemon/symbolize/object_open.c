@@ -14,7 +14,7 @@ static size_t find_in_index(const struct index *index, const struct object_query
 {
 	if (query->build_id.n_bytes)
 		return index_find(index, &query->build_id);
-	for (size_t i = 0; i < index_n_objects(index); i++)
+	for (size_t i = 0; query->is_unverified && i < index_n_objects(index); i++)
 		if (strcmp(index_object(index, i)->name, query->name) == 0)
 			return i;
 	return INDEX_NONE;
@@ -92,4 +92,37 @@ int object_open(struct object_finder *finder, const struct object_query *query, 
 		object_files_explain(&files, query, problem);
 	*ret_files = files;
 	return opened == 0 ? 0 : OBJECT_OPEN_E_NONE;
+}
+
+/* 0, or why it is not what is looked for. */
+static int look_into_index(int fd, const struct object_query *query, struct problem *why)
+{
+	cleanup(index_cleanup) struct index *index = NULL;
+	int r = index_open(fd, &index, why);
+
+	if (r == 0 && find_in_index(index, query) == INDEX_NONE)
+		return problem_set(why, -ENOENT, "the index does not have it");
+	return r;
+}
+
+int object_find(struct object_finder *finder, const struct object_query *query,
+		struct object_files *ret_files)
+{
+	struct object_files files = OBJECT_FILES_INIT;
+	int r = object_finder_find(finder, query, &files);
+
+	while (r == 0 && files.index_fd >= 0) {
+		struct problem why = { "" };
+		int opened = look_into_index(files.index_fd, query, &why);
+
+		if (opened == 0)
+			break;
+		r = refuse(finder, query, opened, &why, &files);
+	}
+	if (r != 0) {
+		object_files_deinit(&files);
+		return -ENOMEM;
+	}
+	*ret_files = files;
+	return 0;
 }

@@ -28,3 +28,9 @@ enum {
 must_check int object_open(struct object_finder *finder, const struct object_query *query,
 			   uint64_t base_vaddr, struct names *names, struct object_files *ret_files,
 			   struct symbols **ret_symbols, struct problem *problem);
+/*
+ * As object_finder_find(), but an index is only taken if it can be opened and has the object: to
+ * tell what would be used. 0, -ENOMEM.
+ */
+must_check int object_find(struct object_finder *finder, const struct object_query *query,
+			   struct object_files *ret_files);

@@ -83,6 +83,8 @@ static void test_check_modules_of_each_state_are_counted_and_named(void **state)
 	root_put_notes(root, "sys/module/other/notes/.note.gnu.build-id", 5);
 	root_put(root, MODULES "modules.dep",
 		 "kernel/good.ko:\nkernel/bare-one.ko:\nkernel/other.ko:\n");
+	/* one that is none is passed over */
+	root_put(root, "usr/lib/modules/6.12.0-test/autofdod.index", "no index");
 	put_module(root, MODULES "kernel/good.ko", 1, true);
 	put_module(root, MODULES "kernel/bare-one.ko", 2, false);
 	put_module(root, MODULES "kernel/other.ko", 6, true);

@@ -180,6 +180,28 @@ static void test_object_open_passes_over_an_index_of_no_use(void **state)
 	close_kernel(&o);
 }
 
+static void test_object_find_tells_what_would_be_opened(void **state)
+{
+	const struct root *root = *state;
+	const struct object_places places = { .root_fd = root->fd, .release = RELEASE };
+	const struct object_query query = { .name = "vmlinux", .build_id = build_id_example(0xab) };
+	struct object_files files;
+	struct object_finder *finder;
+
+	assert_int_equal(object_finder_new(&places, &finder), 0);
+	put_kernel(root, FIRST, 0xab);
+	put_index(root, INDEX, 0xab, 0);
+	assert_int_equal(object_find(finder, &query, &files), 0);
+	assert_string_equal(object_files_path(&files, OBJECT_INDEX), INDEX);
+	object_files_deinit(&files);
+	put_index(root, INDEX, 0xcd, 0);
+	assert_int_equal(object_find(finder, &query, &files), 0);
+	assert_int_equal(files.index_fd, -1);
+	assert_string_equal(object_files_path(&files, OBJECT_CODE), FIRST);
+	object_files_deinit(&files);
+	object_finder_free(finder);
+}
+
 #define WITH_ROOT(test) cmocka_unit_test_setup_teardown(test, root_set_up, root_tear_down)
 
 int main(void)
@@ -189,6 +211,7 @@ int main(void)
 		WITH_ROOT(test_object_open_without_files_says_why),
 		WITH_ROOT(test_object_open_takes_an_index_first),
 		WITH_ROOT(test_object_open_passes_over_an_index_of_no_use),
+		WITH_ROOT(test_object_find_tells_what_would_be_opened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
