@@ -3,7 +3,7 @@
  * Where files are, in the order in which they are tried:
  *
  *	a file that was named
- *	an index: named, cached, or shipped with the kernel
+ *	an index: named, shipped with the kernel, or cached
  *	folders that were named: by build id, then by names in them
  *	/usr/lib/debug by build id: all distributions have that
  *	by release: the places of Debian and Ubuntu, openSUSE, Fedora and RHEL, Arch
@@ -134,22 +134,25 @@ static void try_cached_indexes(struct object_search *search, const char *dir, co
 		object_try_quietly(search, OBJECT_INDEX, "%s/%s.index", dir, kernel_hex);
 }
 
-/* The named one, then those that we have made, then what came with the kernel. */
+static void try_shipped_indexes(struct object_search *search, const char *release)
+{
+	object_try_quietly(search, OBJECT_INDEX, "/usr/lib/modules/%s/autofdod.index", release);
+	object_try_quietly(search, OBJECT_INDEX, "/lib/modules/%s/autofdod.index", release);
+	object_try_quietly(search, OBJECT_INDEX, "/usr/lib/debug/lib/modules/%s/autofdod.index",
+			   release);
+}
+
+/* The named one, then what came with the kernel, then those that were made here. */
 static void try_indexes(struct object_search *search, const char *hex)
 {
 	const struct object_places *places = &search->finder->places;
 
 	if (places->index_path)
 		object_try(search, OBJECT_INDEX, "%s", places->index_path);
+	if (places->release)
+		try_shipped_indexes(search, places->release);
 	for (size_t i = 0; i < places->n_cache_dirs; i++)
 		try_cached_indexes(search, places->cache_dirs[i], hex);
-	if (!places->release)
-		return;
-	object_try_quietly(search, OBJECT_INDEX, "/usr/lib/modules/%s/autofdod.index",
-			   places->release);
-	object_try_quietly(search, OBJECT_INDEX, "/lib/modules/%s/autofdod.index", places->release);
-	object_try_quietly(search, OBJECT_INDEX, "/usr/lib/debug/lib/modules/%s/autofdod.index",
-			   places->release);
 }
 
 /* places of systems */

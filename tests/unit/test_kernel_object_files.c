@@ -12,6 +12,7 @@
 #define RELEASE "6.12.0-test"
 #define HEX_AB "ab/ababababababababababababababababababab"
 #define MODULES "lib/modules/" RELEASE "/"
+#define SHIPPED "/usr/lib/modules/" RELEASE "/autofdod.index"
 #define DEBUG_MODULES "usr/lib/debug/lib/modules/" RELEASE "/"
 
 enum parts { CODE = 1, DEBUG_INFO = 2, WHOLE = CODE | DEBUG_INFO };
@@ -443,21 +444,20 @@ static void test_object_files_index_comes_first_and_may_be_refused(void **state)
 
 	snprintf(cached, sizeof(cached), "/var/cache/a/%s.index", hex);
 	root_put(root, cached + 1, "index");
-	root_put(root, "usr/lib/modules/" RELEASE "/autofdod.index", "index");
+	root_put(root, SHIPPED + 1, "index");
 	put(root, "boot/vmlinux-" RELEASE, 0xab, WHOLE);
 	f.places.index_path = "/srv/index";
 	f.places.cache_dirs = caches;
 	f.places.n_cache_dirs = 1;
 	find(&f);
 	assert_try(&f, "/srv/index", OBJECT_ABSENT, "no such file");
-	assert_string_equal(object_files_path(&f.files, OBJECT_INDEX), cached);
+	assert_string_equal(object_files_path(&f.files, OBJECT_INDEX), SHIPPED);
 	assert_true(f.files.index_fd >= 0 && f.files.code_fd < 0);
 	assert_int_equal(
 		object_finder_refuse(f.finder, &f.query, OBJECT_INDEX, "its checksum", &f.files),
 		0);
-	assert_try(&f, cached, OBJECT_REFUSED, "its checksum");
-	assert_string_equal(object_files_path(&f.files, OBJECT_INDEX),
-			    "/usr/lib/modules/" RELEASE "/autofdod.index");
+	assert_try(&f, SHIPPED, OBJECT_REFUSED, "its checksum");
+	assert_string_equal(object_files_path(&f.files, OBJECT_INDEX), cached);
 	assert_int_equal(object_finder_refuse(f.finder, &f.query, OBJECT_INDEX, "old", &f.files),
 			 0);
 	assert_int_equal(f.files.index_fd, -1);
