@@ -40,15 +40,16 @@ void index_cache_drop_others(const char *dir, const struct build_id *build_id)
 {
 	char kept[BUILD_ID_HEX_SIZE];
 	DIR *d = opendir(dir);
+	int fd = d ? dirfd(d) : -1;
 	struct dirent *entry;
 
 	build_id_to_hex(build_id, kept);
-	while (d && (entry = readdir(d))) {
+	while (fd >= 0 && (entry = readdir(d))) {
 		size_t n = strlen(kept);
 
 		if (is_index_name(entry->d_name) && !(strncmp(entry->d_name, kept, n) == 0 &&
 						      strcmp(entry->d_name + n, SUFFIX) == 0))
-			unlinkat(dirfd(d), entry->d_name, 0);
+			unlinkat(fd, entry->d_name, 0);
 	}
 	if (d)
 		closedir(d);
