@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "elf_file.h"
 
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -11,147 +12,134 @@
 
 void elf_file_deinit(struct elf_file *file)
 {
+	elf_end(file->elf);
 	if (file->map)
 		munmap(file->map, file->n_mapped);
 	free(file->sections);
 	*file = (struct elf_file){ 0 };
 }
 
-static int check_header(const struct elf_file *file, const Elf64_Ehdr *header,
+/* What libelf says of its last failure, as a clause. */
+static const char *elf_reason(void)
+{
+	const char *reason = elf_errmsg(-1);
+
+	return reason ? reason : "damaged";
+}
+
+static int check_header(const struct elf_file *file, const GElf_Ehdr *header,
 			struct problem *problem)
 {
-	if (file->n_bytes < SELFMAG || memcmp(file->bytes, ELFMAG, SELFMAG) != 0)
-		return problem_set(problem, -ENOEXEC, "%s: not an ELF file", file->role);
-	if (file->n_bytes < sizeof(*header))
-		return problem_set(problem, -EBADMSG, "%s: cut off: it has %zu bytes", file->role,
-				   file->n_bytes);
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB)
 		return problem_set(problem, -ENOEXEC, "%s: not a 64-bit little-endian ELF file",
 				   file->role);
 	if ((header->e_shoff && header->e_shentsize != sizeof(Elf64_Shdr)) ||
 	    (header->e_phnum && header->e_phentsize != sizeof(Elf64_Phdr)))
 		return problem_set(problem, -EBADMSG, "%s: its ELF header is damaged", file->role);
-	return 0;
-}
-
-/*
- * Numbers that do not fit into the header stand in section header 0 (gABI, "Section header table
- * index 0"): e_shnum is 0 or e_shstrndx SHN_XINDEX then.
- */
-static int read_sections(struct elf_file *file, const Elf64_Ehdr *header, uint64_t *ret_names,
-			 struct problem *problem)
-{
-	struct bytes b = bytes_of(file->bytes, file->n_bytes);
-	uint64_t n = header->e_shnum;
-	Elf64_Shdr first = { 0 };
-	const uint8_t *p;
-
-	*ret_names = header->e_shstrndx;
-	if (header->e_shoff == 0)
-		return 0;
-	bytes_seek(&b, header->e_shoff);
-	p = bytes_take(&b, sizeof(first));
-	if (p)
-		memcpy(&first, p, sizeof(first));
-	if (n == 0)
-		n = first.sh_size;
-	if (p && n == 0)
-		return 0;
-	if (header->e_shstrndx == SHN_XINDEX)
-		*ret_names = first.sh_link;
-	if (!p || n > file->n_bytes / sizeof(Elf64_Shdr) ||
-	    (n - 1) * sizeof(Elf64_Shdr) > bytes_left(&b))
+	/* libelf takes a file without its end for one without sections */
+	if (header->e_shoff >= file->n_bytes ||
+	    header->e_shnum > (file->n_bytes - header->e_shoff) / sizeof(Elf64_Shdr))
 		return problem_set(problem, -EBADMSG,
 				   "%s: cut off: it has %zu bytes, its section headers are at %llu",
 				   file->role, file->n_bytes, (unsigned long long)header->e_shoff);
+	return 0;
+}
+
+static int read_header(struct elf_file *file, struct problem *problem)
+{
+	GElf_Ehdr header;
+
+	if (file->n_bytes < SELFMAG || memcmp(file->bytes, ELFMAG, SELFMAG) != 0)
+		return problem_set(problem, -ENOEXEC, "%s: not an ELF file", file->role);
+	if (file->n_bytes < sizeof(header))
+		return problem_set(problem, -EBADMSG, "%s: cut off: it has %zu bytes", file->role,
+				   file->n_bytes);
+	elf_version(EV_CURRENT);
+	/* reads only, so that a mapping without PROT_WRITE will do */
+	file->elf = elf_memory((char *)(uintptr_t)file->bytes, file->n_bytes);
+	if (!file->elf || !gelf_getehdr(file->elf, &header))
+		return problem_set(problem, -EBADMSG, "%s: %s", file->role, elf_reason());
+	file->type = header.e_type;
+	file->machine = header.e_machine;
+	return check_header(file, &header, problem);
+}
+
+static int read_section(struct elf_file *file, size_t i, size_t names_index,
+			struct problem *problem)
+{
+	struct elf_section *section = &file->sections[i];
+	Elf_Scn *scn = elf_getscn(file->elf, i);
+	const char *name;
+
+	if (!scn || !gelf_getshdr(scn, &section->header))
+		return problem_set(problem, -EBADMSG, "%s: unreadable section header %zu",
+				   file->role, i);
+	name = elf_strptr(file->elf, names_index, section->header.sh_name);
+	section->name = name && strlen(name) < NAME_BYTES_MAX ? name : "";
+	return 0;
+}
+
+static int read_sections(struct elf_file *file, struct problem *problem)
+{
+	size_t n, names_index;
+	int r = 0;
+
+	if (elf_getshdrnum(file->elf, &n) != 0 || n > file->n_bytes / sizeof(Elf64_Shdr))
+		return problem_set(problem, -EBADMSG, "%s: unreadable section headers", file->role);
+	if (n == 0)
+		return 0;
+	if (elf_getshdrstrndx(file->elf, &names_index) != 0 || names_index == SHN_UNDEF ||
+	    names_index >= n)
+		return problem_set(problem, -EBADMSG, "%s: no section names", file->role);
 	file->sections = calloc(n, sizeof(*file->sections));
 	if (!file->sections)
 		return -ENOMEM;
 	file->n_sections = n;
-	for (uint64_t i = 0; i < n; i++, p += sizeof(Elf64_Shdr))
-		memcpy(&file->sections[i].header, p, sizeof(Elf64_Shdr));
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = read_section(file, i, names_index, problem);
+	return r;
+}
+
+static int read_segments(struct elf_file *file, struct problem *problem)
+{
+	struct bytes b = bytes_of(file->bytes, file->n_bytes);
+	GElf_Ehdr header;
+	size_t n;
+
+	/* libelf takes program headers that are cut off for none */
+	if (elf_getphdrnum(file->elf, &n) != 0 || !gelf_getehdr(file->elf, &header) ||
+	    (n != header.e_phnum && header.e_phnum != PN_XNUM))
+		return problem_set(problem, -EBADMSG, "%s: unreadable program headers", file->role);
+	bytes_seek(&b, n ? header.e_phoff : 0);
+	file->segments = bytes_sub(&b, n * sizeof(Elf64_Phdr));
+	if (file->segments.failed)
+		return problem_set(problem, -EBADMSG, "%s: unreadable program headers", file->role);
 	return 0;
 }
 
-static int name_sections(struct elf_file *file, uint64_t names_index, struct problem *problem)
+static void read_build_id(struct elf_file *file)
 {
-	const struct elf_section *table = elf_file_section(file, names_index);
-	struct bytes names;
+	const void *id;
+	ssize_t n = dwelf_elf_gnu_build_id(file->elf, &id);
 
-	if (file->n_sections == 0)
-		return 0;
-	if (!table || !elf_file_contents(file, table, &names))
-		return problem_set(problem, -EBADMSG, "%s: no section names", file->role);
-	for (size_t i = 0; i < file->n_sections; i++) {
-		struct bytes b = names;
-		const char *name;
-
-		bytes_seek(&b, file->sections[i].header.sh_name);
-		if (bytes_left(&b) > NAME_BYTES_MAX)
-			b = bytes_sub(&b, NAME_BYTES_MAX);
-		name = bytes_cstr(&b);
-		file->sections[i].name = name ? name : "";
-	}
-	return 0;
-}
-
-static bool find_id(struct bytes notes, uint64_t align, struct build_id *ret_id)
-{
-	return build_id_from_notes(notes.pos, bytes_left(&notes), align == 8 ? 8 : 4, ret_id) == 0;
-}
-
-/* In sections, or in segments where the sections have none; the first that is a good one. */
-static void find_build_id(struct elf_file *file)
-{
-	struct bytes b = file->segments, notes;
-
-	for (size_t i = 1; i < file->n_sections; i++) {
-		const struct elf_section *s = &file->sections[i];
-
-		if (s->header.sh_type == SHT_NOTE && elf_file_contents(file, s, &notes) &&
-		    find_id(notes, s->header.sh_addralign, &file->build_id))
-			return;
-	}
-	while (bytes_left(&b) >= sizeof(Elf64_Phdr)) {
-		Elf64_Phdr segment;
-
-		memcpy(&segment, bytes_take(&b, sizeof(segment)), sizeof(segment));
-		if (segment.p_type != PT_NOTE)
-			continue;
-		notes = bytes_of(file->bytes, file->n_bytes);
-		bytes_seek(&notes, segment.p_offset);
-		notes = bytes_sub(&notes, segment.p_filesz);
-		if (!notes.failed && find_id(notes, segment.p_align, &file->build_id))
-			return;
-	}
+	if (n <= 0 || n > BUILD_ID_BYTES_MAX)
+		return;
+	memcpy(file->build_id.bytes, id, (size_t)n);
+	file->build_id.n_bytes = (size_t)n;
 }
 
 /* The bytes are there; all else follows from them. */
 static int parse(struct elf_file *file, struct problem *problem)
 {
-	struct bytes b = bytes_of(file->bytes, file->n_bytes);
-	size_t n = bytes_left(&b);
-	Elf64_Ehdr header = { 0 };
-	uint64_t names_index;
-	int r;
+	int r = read_header(file, problem);
 
-	memcpy(&header, b.pos, n < sizeof(header) ? n : sizeof(header));
-	r = check_header(file, &header, problem);
-	if (r < 0)
-		return r;
-	file->type = header.e_type;
-	file->machine = header.e_machine;
-	r = read_sections(file, &header, &names_index, problem);
 	if (r == 0)
-		r = name_sections(file, names_index, problem);
-	if (r < 0)
-		return r;
-	bytes_seek(&b, header.e_phnum ? header.e_phoff : 0);
-	file->segments = bytes_sub(&b, (uint64_t)header.e_phnum * sizeof(Elf64_Phdr));
-	if (file->segments.failed)
-		return problem_set(problem, -EBADMSG, "%s: unreadable program headers", file->role);
-	find_build_id(file);
-	return 0;
+		r = read_sections(file, problem);
+	if (r == 0)
+		r = read_segments(file, problem);
+	if (r == 0)
+		read_build_id(file);
+	return r;
 }
 
 int elf_file_open_memory(struct elf_file *file, const char *role, const void *bytes, size_t n_bytes,

@@ -2,14 +2,13 @@
 #pragma once
 
 /*
- * One ELF file of 64 bits, little-endian: its bytes, its section headers, its build id. Layouts are
- * those of elf(5).
+ * One ELF file of 64 bits, little-endian: its bytes, its section headers, its build id, as libelf
+ * and libdw read them. Layouts are those of elf(5).
  *
- * Not libelf: half of what a module needs (places, relocations) would be done beside it, it writes
- * to headers of a file that is mapped read-only, and unpacks files without any limit.
+ * What is packed is unpacked before, because libdw does that without any limit.
  */
 
-#include <elf.h>
+#include <gelf.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/bytes.h"
@@ -18,11 +17,12 @@
 #include "kernel/build_id.h"
 
 struct elf_section {
-	Elf64_Shdr header;
+	GElf_Shdr header;
 	const char *name; /* borrowed from the file; "" where it has none */
 };
 
 struct elf_file {
+	Elf *elf;	  /* owned; of bytes */
 	const char *role; /* begins all sentences: "image", "debug file" */
 	const uint8_t *bytes;
 	size_t n_bytes; /* of the file, unpacked */
