@@ -82,6 +82,8 @@ static void judge(const struct daemon *d, struct profile_facts *facts)
 	input.density = facts->density;
 	input.lost_share = p->job.lost_share;
 	input.invalid_share = ranges_invalid_share(&facts->ranges);
+	if (facts->n_arrived)
+		input.symbolized_share = (double)facts->n_known / (double)facts->n_arrived;
 	input.is_ip_only = d->host->mode == EVENT_MODE_IP;
 	input.n_samples = p->sums.conservation.n_used;
 	input.overlap = facts->overlap;

@@ -24,6 +24,7 @@ struct part {
 
 static const struct part parts[] = {
 	PART(n_objects_symbolized, n_objects),
+	PART(n_known, n_arrived),
 	PART(n_named, n_arrived),
 	PART(accumulate.n_no_frames, accumulate.n_locations),
 	PART(accumulate.n_line_zero, accumulate.n_locations),
@@ -33,7 +34,7 @@ static const struct part parts[] = {
 /* Every byte belongs to a field, so that none of the sender's memory travels along. */
 _Static_assert(sizeof(struct profile_facts) ==
 		       6 * sizeof(uint32_t) + BUILD_ID_BYTES_MAX + 2 * sizeof(double) +
-			       15 * sizeof(uint64_t) + sizeof(struct range_health) +
+			       16 * sizeof(uint64_t) + sizeof(struct range_health) +
 			       sizeof(struct branch_health) + sizeof(struct accumulate_stats) +
 			       VERDICT_REASON_SIZE,
 	       "padding");

@@ -45,10 +45,11 @@ struct profile_facts {
 	uint64_t n_objects;  /* that something was counted in: as many object_facts.h lists */
 	uint64_t n_objects_symbolized;
 	/*
-	 * Of the kernel and its modules: branches (of is_ip_only addresses) that arrived there, and
-	 * of these those in a function that is known by name. Both 0 of compatible mode.
+	 * Of the kernel and its modules: branches (of is_ip_only addresses) that arrived there, of
+	 * these those at an instruction of a file that has symbols, and those in a function that is
+	 * known by name. All 0 of compatible mode.
 	 */
-	uint64_t n_arrived, n_named;
+	uint64_t n_arrived, n_known, n_named;
 	struct range_health ranges;
 	struct branch_health branches;
 	struct accumulate_stats accumulate;

@@ -195,11 +195,24 @@ int object_facts_read(const void *data, size_t n_bytes, const struct profile_fac
 	return 0;
 }
 
-double object_figures_share(const struct object_figures *figures, bool is_ip)
+static double share_of(uint64_t n, uint64_t of)
 {
-	uint64_t n = is_ip ? figures->ranges.n_pairs : figures->branches.n_branches;
-
-	if (n == 0)
+	if (of == 0)
 		return SHARE_UNKNOWN;
-	return figures->n_named < n ? (double)figures->n_named / (double)n : 1;
+	return n < of ? (double)n / (double)of : 1;
+}
+
+double object_figures_known_share(const struct object_figures *figures, bool is_ip)
+{
+	const struct branch_health *b = &figures->branches;
+	const struct range_health *r = &figures->ranges;
+
+	return is_ip ? share_of(r->n_pairs - r->n_external, r->n_pairs)
+		     : share_of(b->n_branches - b->n_no_target, b->n_branches);
+}
+
+double object_figures_named_share(const struct object_figures *figures, bool is_ip)
+{
+	return share_of(figures->n_named,
+			is_ip ? figures->ranges.n_pairs : figures->branches.n_branches);
 }

@@ -56,7 +56,10 @@ must_check int object_facts_read(const void *data, size_t n_bytes,
 				 size_t *ret_n, struct problem *problem);
 
 /*
- * Of all branches (is_ip: of all addresses) that arrived in an object, those that arrived in a
- * function that is known by name; or SHARE_UNKNOWN (verdict.h): none arrived.
+ * Of all branches (is_ip: of all addresses) that arrived in an object, or SHARE_UNKNOWN (verdict.h)
+ * where none did: those that arrived at an instruction of a file that has symbols; and of those
+ * that did so in a function that is known by name, so that they have frames, which assembly mostly
+ * has not.
  */
-double object_figures_share(const struct object_figures *figures, bool is_ip);
+double object_figures_known_share(const struct object_figures *figures, bool is_ip);
+double object_figures_named_share(const struct object_figures *figures, bool is_ip);

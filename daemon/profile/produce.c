@@ -85,7 +85,7 @@ static double symbolized_share(const struct produce_input *input, const struct p
 {
 	struct object_figures sum = produced_sum(input, produced);
 
-	return input->is_llvm ? SHARE_UNKNOWN : object_figures_share(&sum, input->is_ip_only);
+	return input->is_llvm ? SHARE_UNKNOWN : object_figures_known_share(&sum, input->is_ip_only);
 }
 
 /* With what is known of the counts, which the profile itself cannot tell. */
@@ -225,6 +225,8 @@ static void fill_object_facts(const struct produce_input *input, const struct pr
 	if (input->is_llvm)
 		return;
 	facts->n_arrived = input->is_ip_only ? sum.ranges.n_pairs : sum.branches.n_branches;
+	facts->n_known = input->is_ip_only ? sum.ranges.n_pairs - sum.ranges.n_external
+					   : sum.branches.n_branches - sum.branches.n_no_target;
 	facts->n_named = sum.n_named;
 }
 

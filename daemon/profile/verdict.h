@@ -40,7 +40,7 @@ struct verdict_input {
 	double lost_share;	 /* of the samples taken, or SHARE_UNKNOWN */
 	double invalid_share;	 /* ranges_invalid_share(), or SHARE_UNKNOWN */
 	bool is_ip_only;	 /* Mode=ip: no branch stacks */
-	double symbolized_share; /* of what was counted in kernel and modules, or SHARE_UNKNOWN */
+	double symbolized_share; /* object_figures_known_share(), or SHARE_UNKNOWN */
 	uint64_t n_samples;	 /* that it was made of, or SAMPLES_UNKNOWN */
 	double overlap;		 /* with the profile before it, overlap.h, or SHARE_UNKNOWN */
 	/* when it is judged; or AGE_UNKNOWN */

@@ -388,6 +388,7 @@ static void test_objects_figures_say_what_became_of_each(void **state)
 	assert_int_equal(facts.n_objects, 3);
 	assert_int_equal(facts.n_objects_symbolized, 2);
 	assert_int_equal(facts.n_arrived, 310);
+	assert_int_equal(facts.n_known, 130);
 	assert_int_equal(facts.n_named, 130);
 	assert_int_equal(n, 3);
 	assert_string_equal(list[0].name, "vmlinux");

@@ -96,6 +96,24 @@ static void test_verdict_by_default_asks_for_density_loss_and_ranges_only(void *
 	assert_int_equal(verdict_judge(&input, &defaults).verdict, VERDICT_UNFIT);
 }
 
+/* It changes no verdict, and is said behind every one. */
+static void test_verdict_says_what_share_has_no_symbols(void **state)
+{
+	EXPECT(i.symbolized_share = 0.9, VERDICT_FIT,
+	       "; 10% of the branches arrived where there are no symbols");
+	EXPECT(i.symbolized_share = 0.5;
+	       i.is_ip_only = true, VERDICT_THIN, "; 50% of the addresses have no symbols");
+	EXPECT(i.symbolized_share = 0.994;
+	       i.lost_share = 0.6, VERDICT_UNFIT, "; 0.6% of the branches");
+	for (int i = 0; i < 3; i++) {
+		struct verdict_input input = good;
+
+		input.symbolized_share =
+			(const double[]){ SHARE_UNKNOWN, VERDICT_SYMBOLIZED_ENOUGH, 1 }[i];
+		assert_null(strchr(verdict_judge(&input, &limits).reason, ';'));
+	}
+}
+
 static void test_verdict_names_are_the_documented_words(void **state)
 {
 	assert_string_equal(verdict_name(VERDICT_FIT), "fit");
@@ -111,6 +129,7 @@ int main(void)
 		cmocka_unit_test(test_verdict_of_several_is_the_first_in_order),
 		cmocka_unit_test(test_verdict_does_not_judge_what_is_not_known),
 		cmocka_unit_test(test_verdict_by_default_asks_for_density_loss_and_ranges_only),
+		cmocka_unit_test(test_verdict_says_what_share_has_no_symbols),
 		cmocka_unit_test(test_verdict_names_are_the_documented_words),
 	};
 

@@ -29,13 +29,13 @@ static uint64_t n_all_arrived(const struct convert_stats *s)
 	return n;
 }
 
-double stats_symbolized_share(const struct convert_stats *s)
+static struct object_figures sum_of_objects(const struct convert_stats *s)
 {
 	struct object_figures sum = { 0 };
 
 	for (size_t i = 0; i < s->n_objects; i++)
 		object_figures_add(&sum, &s->objects[i].figures);
-	return s->is_llvm ? SHARE_UNKNOWN : object_figures_share(&sum, false);
+	return sum;
 }
 
 static double percent(uint64_t n, uint64_t of)
@@ -76,7 +76,8 @@ static void object_text(const struct object_facts *o, struct buf *buf)
 
 void stats_objects_text(const struct convert_stats *s, struct buf *buf)
 {
-	double share = stats_symbolized_share(s);
+	const struct object_figures sum = sum_of_objects(s);
+	double known = object_figures_known_share(&sum, false);
 
 	if (s->is_llvm)
 		return;
@@ -85,9 +86,11 @@ void stats_objects_text(const struct convert_stats *s, struct buf *buf)
 	buf_str(buf, "objects, branches that arrived and the share in functions known by name:\n");
 	for (size_t i = 0; i < s->n_objects; i++)
 		object_text(&s->objects[i], buf);
-	if (share != SHARE_UNKNOWN)
-		buf_printf(buf, "symbolized: %.2f%% of the branches to kernel and modules\n",
-			   100 * share);
+	if (known != SHARE_UNKNOWN)
+		buf_printf(buf,
+			   "symbolized: %.2f%% of the branches to kernel and modules; %.2f%% in "
+			   "functions known by name, the rest in assembly\n",
+			   100 * known, 100 * object_figures_named_share(&sum, false));
 }
 
 static void put(struct json_object *o, const char *key, uint64_t n)
@@ -153,7 +156,9 @@ void stats_objects_json(const struct convert_stats *s, struct json_object *root)
 {
 	struct json_object *arrived = json_object_new_object();
 	struct json_object *objects = json_object_new_array();
-	double share = stats_symbolized_share(s);
+	const struct object_figures sum = sum_of_objects(s);
+	double known = object_figures_known_share(&sum, false);
+	double named = object_figures_named_share(&sum, false);
 
 	for (size_t i = 0; i < array_size(kinds); i++)
 		put(arrived, place_kind_name(kinds[i].kind), s->totals.n_arrived[kinds[i].kind]);
@@ -161,6 +166,8 @@ void stats_objects_json(const struct convert_stats *s, struct json_object *root)
 	for (size_t i = 0; i < s->n_objects; i++)
 		json_object_array_add(objects, json_of_object(&s->objects[i]));
 	json_object_object_add(root, "objects", objects);
-	if (share != SHARE_UNKNOWN)
-		json_object_object_add(root, "symbolized_share", json_object_new_double(share));
+	if (known == SHARE_UNKNOWN)
+		return;
+	json_object_object_add(root, "symbolized_share", json_object_new_double(known));
+	json_object_object_add(root, "named_share", json_object_new_double(named));
 }

@@ -11,8 +11,6 @@
 
 struct json_object;
 
-/* Of all that arrived in kernel and modules; SHARE_UNKNOWN: nothing did, or nobody asked. */
-double stats_symbolized_share(const struct convert_stats *stats);
 void stats_objects_text(const struct convert_stats *stats, struct buf *buf);
-/* Adds "arrived", "objects" and "symbolized_share". */
+/* Adds "arrived", "objects", "symbolized_share" and "named_share". */
 void stats_objects_json(const struct convert_stats *stats, struct json_object *root);
