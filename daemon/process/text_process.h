@@ -6,7 +6,7 @@
  * where nobody else starts one (text_process_start()), or started by a service manager for a
  * connection (text_serve()). Either has opened what it reads before, and holds no right any more
  * when the first request comes: the kernel asks for rights when /proc/kcore is opened, not when it
- * is read (open_kcore(), read_kcore_iter() of fs/proc/kcore.c, Linux 6.1 and 6.12).
+ * is read (open_kcore(), read_kcore_iter() of fs/proc/kcore.c, Linux 6.12).
  */
 
 #include <stdbool.h>
