@@ -24,8 +24,11 @@ static int note(struct check_module *module, const struct object_query *query,
 
 	for (size_t i = 0; !path && i < array_size(roles); i++)
 		path = object_files_path(files, roles[i]);
-	if (path && !(module->path = strdup(path)))
-		return -ENOMEM;
+	if (path) {
+		module->path = strdup(path);
+		if (!module->path)
+			return -ENOMEM;
+	}
 	module->state = object_files_are_complete(files) ? CHECK_MODULE_FOUND
 			: files->code_fd >= 0		 ? CHECK_MODULE_STRIPPED
 							 : CHECK_MODULE_MISSING;

@@ -35,9 +35,10 @@ static void copy_key(const char *name, size_t n, char key[MODULE_NAME_SIZE])
 {
 	if (n >= MODULE_NAME_SIZE)
 		n = MODULE_NAME_SIZE - 1;
-	for (size_t i = 0; i < n; i++)
-		key[i] = name[i] == '-' ? '_' : name[i];
+	memcpy(key, name, n);
 	key[n] = '\0';
+	for (char *dash = key; (dash = strchr(dash, '-'));)
+		*dash = '_';
 }
 
 void file_tree_module_key(const char *name, char key[MODULE_NAME_SIZE])
@@ -141,6 +142,7 @@ static int walk_folder(struct walk *walk, int fd)
 	const struct dirent *entry;
 	int r = 0;
 
+	/* fd stays the folder's until it is closed */
 	if (!dir) {
 		close(fd);
 		return 0;
@@ -153,7 +155,7 @@ static int walk_folder(struct walk *walk, int fd)
 			break;
 		}
 		walk->tree->n_entries++;
-		r = look_at(walk, dirfd(dir), entry);
+		r = look_at(walk, fd, entry);
 	}
 	(void)closedir(dir);
 	return r;

@@ -66,12 +66,14 @@ static int parse(struct modules_dep *dep, size_t n_bytes)
 	for (char *line = dep->text; line < end;) {
 		char *newline = memchr(line, '\n', (size_t)(end - line));
 		char *stop = newline ? newline : end;
-		int r;
+		int r = 0;
 
 		*stop = '\0';
 		if (memchr(line, '\0', (size_t)(stop - line)))
 			dep->n_malformed++;
-		else if ((r = add_line(dep, line)) != 0)
+		else
+			r = add_line(dep, line);
+		if (r != 0)
 			return r;
 		line = stop + 1;
 	}

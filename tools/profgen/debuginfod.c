@@ -77,8 +77,8 @@ static int take_urls_of_system(void)
 		text[n] = '\0';
 	}
 	globfree(&found);
-	for (char *c = text; *c; c++)
-		*c = *c == '\n' ? ' ' : *c;
+	for (char *newline = text; (newline = strchr(newline, '\n'));)
+		*newline = ' ';
 	if (n > 0)
 		r = setenv("DEBUGINFOD_URLS", text, 1);
 	return r < 0 ? -errno : 0;
