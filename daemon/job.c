@@ -130,6 +130,8 @@ static bool find_kernel(const struct job *job, struct objects *objects, struct j
 	if (r == 0)
 		r = objects_add_kernel(objects, symbols, &kernel);
 	if (r == 0)
+		r = objects_set_source(kernel, path_of(&files));
+	if (r == 0)
 		snprintf(said->path, sizeof(said->path), "%s", path_of(&files));
 	else
 		snprintf(said->why, sizeof(said->why), "%s",

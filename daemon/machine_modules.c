@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A map takes 100 ms of a CPU, most of it the kernel's for printing 200,000 symbols, so it is read
- * in pieces of a millisecond, between two drains. It is a map of one moment if the same modules are
- * loaded before and after; else it is begun anew.
+ * in pieces of less than a millisecond, between two drains. It is a map of one moment if the same
+ * modules are loaded before and after; else it is begun anew.
  */
 #include "machine_modules.h"
 
@@ -16,7 +16,7 @@
 #include "kernel/modules.h"
 #include "process/opener.h"
 
-#define PIECE_BYTES 65536u
+#define PIECE_BYTES 16384u
 #define RESTARTS_MAX 3u
 
 void machine_modules_init(struct machine_modules *m, struct opener *opener,
