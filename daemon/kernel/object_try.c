@@ -326,6 +326,9 @@ static bool is_there(const struct object_search *search, const char *path)
 	return path[0] == '/' && fstatat(search->finder->places.root_fd, path + 1, &st, 0) == 0;
 }
 
+static void try_path(struct object_search *search, const struct build_id *wanted,
+		     enum object_role role, bool is_quiet, const char *format, va_list args)
+	printf_like(5, 0);
 /* What is not needed any more, or was refused before, is not tried. */
 static void try_path(struct object_search *search, const struct build_id *wanted,
 		     enum object_role role, bool is_quiet, const char *format, va_list args)

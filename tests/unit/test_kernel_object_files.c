@@ -444,7 +444,7 @@ static void test_object_files_index_comes_first_and_may_be_refused(void **state)
 
 	snprintf(cached, sizeof(cached), "/var/cache/a/%s.index", hex);
 	root_put(root, cached + 1, "index");
-	root_put(root, SHIPPED + 1, "index");
+	root_put(root, &SHIPPED[1], "index");
 	put(root, "boot/vmlinux-" RELEASE, 0xab, WHOLE);
 	f.places.index_path = "/srv/index";
 	f.places.cache_dirs = caches;

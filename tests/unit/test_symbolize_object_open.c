@@ -173,7 +173,7 @@ static void test_object_open_passes_over_an_index_of_no_use(void **state)
 	assert_int_equal(o.r, 0);
 	assert_int_equal(try_of(&o, INDEX)->outcome, OBJECT_REFUSED);
 	close_kernel(&o);
-	root_put(root, INDEX + 1, "");
+	root_put(root, &INDEX[1], "");
 	o = open_kernel(root);
 	assert_int_equal(o.r, 0);
 	assert_int_equal(try_of(&o, INDEX)->outcome, OBJECT_REFUSED);
