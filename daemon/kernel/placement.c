@@ -150,21 +150,25 @@ static bool is_free(const struct placement *p, uint32_t lo_off, uint32_t hi_off)
 	return i == p->n || p->items[i].lo_off > hi_off;
 }
 
-/* Room for one more is there. */
-static void insert(struct placement *p, const struct placed *placed)
-{
-	size_t i = lower_bound(p, placed->lo_off);
-
-	memmove(&p->items[i + 1], &p->items[i], (p->n - i) * sizeof(*p->items));
-	p->items[i] = *placed;
-	p->n++;
-}
-
 static int reserve(struct placement *p)
 {
 	int r = array_push_room(p->items, p->n, p->capacity, PLACEMENT_OBJECTS_MAX);
 
 	return r == -E2BIG ? PLACEMENT_E_FULL : r;
+}
+
+/* After reserve() it does not fail. */
+static int insert(struct placement *p, const struct placed *placed)
+{
+	size_t i = lower_bound(p, placed->lo_off);
+	int r = reserve(p);
+
+	if (r != 0 || !p->items) /* room is memory, which an analyzer does not see */
+		return r;
+	memmove(&p->items[i + 1], &p->items[i], (p->n - i) * sizeof(*p->items));
+	p->items[i] = *placed;
+	p->n++;
+	return 0;
 }
 
 /* the memfd */
@@ -194,9 +198,7 @@ static int add(struct placement *p, const struct placed *placed)
 		r = write_all(p->fd, &record, sizeof(record), record_at(p->n));
 	if (r == 0)
 		r = write_all(p->fd, &n, sizeof(n), offsetof(struct header, n));
-	if (r == 0)
-		insert(p, placed);
-	return r;
+	return r == 0 ? insert(p, placed) : r;
 }
 
 /* As the tally does: a worker of the same user could open it anew, and then only to read. */
@@ -266,7 +268,6 @@ static int broken(struct problem *problem, const char *what)
 static int take_record(struct placement *p, const struct record *record, struct problem *problem)
 {
 	struct placed placed;
-	int r;
 
 	if (!is_sound(record))
 		return broken(problem, "a damaged record");
@@ -275,10 +276,7 @@ static int take_record(struct placement *p, const struct record *record, struct 
 	if (!is_free(p, record->lo_off, record->hi_off))
 		return broken(problem, "two objects at one place");
 	placed = placed_of(record);
-	r = reserve(p);
-	if (r == 0)
-		insert(p, &placed);
-	return r;
+	return insert(p, &placed);
 }
 
 static int read_records(struct placement *p, int fd, uint64_t n, struct problem *problem)

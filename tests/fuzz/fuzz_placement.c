@@ -64,7 +64,7 @@ static void go_on(int fd, const struct placement *seen)
 	struct placement *p cleanup(placement_cleanup) = NULL;
 	struct problem problem = { "" };
 	const struct placed *kernel = NULL, *items;
-	uint64_t key;
+	uint64_t key = 0;
 	uint32_t off;
 	size_t n;
 
