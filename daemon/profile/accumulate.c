@@ -169,21 +169,6 @@ static int compare_questions(const void *a, const void *b)
 
 /* answering */
 
-/* A frame inlined at line 0 is nowhere: accurate profiles end the chain before it. */
-static size_t usable_frames(struct work *w, size_t n_frames)
-{
-	if (w->rule == ACCUMULATE_LLVM || n_frames == 0)
-		return n_frames;
-	for (uint32_t i = w->location.node, n = (uint32_t)n_frames; i != NODE_NONE && n > 1; n--) {
-		const struct frame_node *node = &w->uf.nodes[i];
-
-		if (!node->is_subprogram && node->call_line == 0)
-			n_frames = n - 1;
-		i = node->parent;
-	}
-	return n_frames;
-}
-
 /* Walks or makes the way from the top-level function to the leaf. */
 static int find_path(struct work *w)
 {
@@ -216,7 +201,7 @@ static int locate(struct work *w, uint64_t vaddr)
 	r = unit_frames_chain(&w->uf, &w->location, w->frames, &n_frames);
 	if (r < 0)
 		return r;
-	w->n_frames = usable_frames(w, n_frames);
+	w->n_frames = n_frames;
 	if (w->n_frames == 0)
 		w->stats->n_no_frames++;
 	else if (w->location.line == 0)
@@ -224,20 +209,17 @@ static int locate(struct work *w, uint64_t vaddr)
 	return 0;
 }
 
-/* The leaf's record at this location; NULL with *ret_error 0 where the rule writes none. */
-static struct record *leaf_record(struct work *w, int *ret_error)
+/*
+ * The leaf's record at this location, or NULL. One of line 0, which compilers give to what they
+ * made of several lines, is as good as any: clang looks its instructions up under the same offset
+ * (LLVM 19, FunctionSamples::getOffset()).
+ */
+static struct record *leaf_record(struct work *w)
 {
 	const struct frame *leaf = &w->frames[w->n_frames - 1];
-	struct record *record = NULL;
 
-	*ret_error = 0;
-	if (w->rule == ACCUMULATE_ACCURATE && w->location.line == 0)
-		return NULL;
-	record = profile_record(w->profile, w->path[w->n_frames - 1], leaf->line_off,
-				discriminator_base(leaf->discriminator, w->profile->is_fs));
-	if (!record)
-		*ret_error = profile_error(w->profile);
-	return record;
+	return profile_record(w->profile, w->path[w->n_frames - 1], leaf->line_off,
+			      discriminator_base(leaf->discriminator, w->profile->is_fs));
 }
 
 /* The instructions of [lo, hi), all of one location, ran n times each. */
@@ -257,9 +239,9 @@ static int add_body(struct work *w, uint64_t lo, uint64_t hi, uint64_t n)
 	total = saturating_mul(n, sum.n_bytes); /* totals count bytes */
 	for (size_t i = 0; i < w->n_frames; i++)
 		w->path[i]->total = saturating_add(w->path[i]->total, total);
-	record = leaf_record(w, &r);
+	record = leaf_record(w);
 	if (!record)
-		return r;
+		return profile_error(w->profile);
 	samples = saturating_mul(n,
 				 discriminator_duplication(leaf->discriminator, w->profile->is_fs));
 	if (samples > record->samples)
@@ -293,8 +275,9 @@ static int answer_call(struct work *w, const struct question *q)
 	r = find_path(w);
 	if (r < 0)
 		return r;
-	record = leaf_record(w, &r);
-	return record ? profile_add_target(w->profile, record, q->callee, q->n) : r;
+	record = leaf_record(w);
+	return record ? profile_add_target(w->profile, record, q->callee, q->n)
+		      : profile_error(w->profile);
 }
 
 static void leave_part(struct work *w)

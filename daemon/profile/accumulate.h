@@ -21,14 +21,14 @@
 
 enum accumulate_rule {
 	ACCUMULATE_LLVM,     /* what llvm-profgen writes */
-	ACCUMULATE_ACCURATE, /* no records of line 0, no frames for external sources */
+	ACCUMULATE_ACCURATE, /* external sources have no frames */
 };
 
 struct accumulate_stats {
 	uint64_t n_units;     /* loaded */
 	uint64_t n_locations; /* looked up */
 	uint64_t n_no_frames; /* of them in code without debug information */
-	uint64_t n_line_zero; /* of them without a line; ACCURATE writes no record for them */
+	uint64_t n_line_zero; /* of them without a line */
 	uint64_t n_too_deep;  /* inline chains beyond N_FRAMES_MAX */
 };
 

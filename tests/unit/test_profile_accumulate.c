@@ -169,7 +169,7 @@ static void test_accumulate_calls_give_heads_and_targets(void **state)
 	example_deinit(&f.x);
 }
 
-static void test_accumulate_accurate_leaves_out_line_zero(void **state)
+static void test_accumulate_accurate_keeps_line_zero(void **state)
 {
 	struct accumulate_stats stats;
 	struct fixture f;
@@ -178,7 +178,7 @@ static void test_accumulate_accurate_leaves_out_line_zero(void **state)
 	example(&f);
 	add_range(&f, 0, 0xf, 1);
 	text = run(&f, ACCUMULATE_ACCURATE, &stats);
-	assert_string_equal(text, "caller:16:0\n 1: 1\n 2.1: 1\n 3: 1\n 1: step:4\n  8.1: 1\n");
+	assert_string_equal(text, "caller:16:0\n 1: 1\n 2.1: 1\n 3: 1\n 65527: 1\n 1: step:4\n  8.1: 1\n");
 	assert_int_equal(stats.n_line_zero, 1);
 	free(text);
 	example_deinit(&f.x);
@@ -475,7 +475,7 @@ int main(void)
 		cmocka_unit_test(test_accumulate_body_counts_bytes_in_totals_and_maxima_in_records),
 		cmocka_unit_test(test_accumulate_duplicated_code_is_worth_more),
 		cmocka_unit_test(test_accumulate_calls_give_heads_and_targets),
-		cmocka_unit_test(test_accumulate_accurate_leaves_out_line_zero),
+		cmocka_unit_test(test_accumulate_accurate_keeps_line_zero),
 		cmocka_unit_test(test_accumulate_counts_saturate),
 		cmocka_unit_test(test_accumulate_beyond_the_ceiling_is_refused),
 		cmocka_unit_test(test_accumulate_random_images_equal_a_walk_over_instructions),
