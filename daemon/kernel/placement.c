@@ -147,7 +147,7 @@ static bool is_free(const struct placement *p, uint32_t lo_off, uint32_t hi_off)
 {
 	size_t i = lower_bound(p, lo_off);
 
-	return i == p->n || p->items[i].lo_off > hi_off;
+	return i >= p->n || p->items[i].lo_off > hi_off;
 }
 
 static int reserve(struct placement *p)
@@ -163,7 +163,7 @@ static int insert(struct placement *p, const struct placed *placed)
 	size_t i = lower_bound(p, placed->lo_off);
 	int r = reserve(p);
 
-	if (r != 0 || !p->items) /* room is memory, which an analyzer does not see */
+	if (r != 0)
 		return r;
 	memmove(&p->items[i + 1], &p->items[i], (p->n - i) * sizeof(*p->items));
 	p->items[i] = *placed;
