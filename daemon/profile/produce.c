@@ -48,6 +48,42 @@ static enum text_rule text_rule_of(enum range_rule rule, bool is_live)
 	return is_live ? TEXT_RULE_LIVE : TEXT_RULE_SITES;
 }
 
+/* Ranges of one object, from start to end: what accumulating relies on. */
+static void drop_impossible(const struct objects *objects, struct branch_counts *counts)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < counts->n_ranges; i++) {
+		const struct range_count *range = &counts->ranges[i];
+		const struct object *object = objects_find(objects, range->start_vaddr);
+
+		if (object && range->start_vaddr <= range->end_vaddr &&
+		    object == objects_find(objects, range->end_vaddr))
+			counts->ranges[n++] = *range;
+	}
+	counts->n_ranges = n;
+}
+
+static int select_counts(const struct produce_input *input, const struct selection *selection,
+			 struct produced *produced)
+{
+	struct branch_counts copy = { 0 }, *counts = input->counts;
+	int r = 0;
+
+	if (input->was_selected) {
+		r = branch_counts_add(&copy, input->counts);
+		counts = &copy;
+	}
+	if (r == 0) {
+		branches_select(selection, counts, &produced->branches);
+		ranges_select(selection, counts, &produced->ranges);
+	}
+	if (input->was_selected)
+		drop_impossible(input->objects, input->counts);
+	branch_counts_deinit(&copy);
+	return r;
+}
+
 int produce_select(const struct produce_input *input, struct produced *produced)
 {
 	const enum range_rule rule = rule_of(input);
@@ -63,10 +99,9 @@ int produce_select(const struct produce_input *input, struct produced *produced)
 	if (r < 0 || !selection.figures)
 		return r < 0 ? r : -ENOMEM;
 	produced->text_rule = text_rule_of(rule, set_live(input));
-	branches_select(&selection, input->counts, &produced->branches);
-	ranges_select(&selection, input->counts, &produced->ranges);
-	produced->is_selected = true;
-	return 0;
+	r = select_counts(input, &selection, produced);
+	produced->is_selected = r == 0;
+	return r;
 }
 
 struct object_figures produced_sum(const struct produce_input *input,

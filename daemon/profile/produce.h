@@ -37,6 +37,11 @@ struct produce_input {
 	struct branch_counts *counts; /* borrowed; produce_select() replaces what is in it */
 	/* text of the objects as it ran, borrowed; NULL: not known. Not of is_llvm. */
 	const struct live_text *live;
+	/*
+	 * produce_select() was done once, perhaps with live text that is not at hand any more:
+	 * doing it again only judges, and counts stay but for ranges that cannot be any.
+	 */
+	bool was_selected;
 	bool is_llvm;	    /* compatible: what llvm-profgen makes of the same counts */
 	bool is_ip_only;    /* Mode=ip: pairs (ip, ip) instead of stacks; branches are none */
 	bool has_md5_names; /* PRODUCE_EXTBINARY: hashes instead of names */

@@ -269,6 +269,25 @@ static void test_produce_jump_that_the_kernel_rewrites_is_passed(void **state)
 	}
 }
 
+/* Before the fix a range that was interrupted got shorter each time that its dump was converted. */
+static void test_produce_selected_counts_stay_when_selected_again(void **state)
+{
+	struct fixture f;
+
+	set_up(&f);
+	add_pair(&f, 0x10, 0x18, 5);
+	assert_int_equal(produce_select(&f.input, &f.produced), 0);
+	assert_int_equal(f.produced.ranges.n_interrupted, 5);
+	assert_true(f.ranges[0].end_vaddr == TEXT_VADDR + 0x17);
+	f.input.was_selected = true;
+	add_pair(&f, 0x18, 0x10, 7); /* which was never selected */
+	assert_int_equal(produce_select(&f.input, &f.produced), 0);
+	assert_int_equal(f.produced.ranges.n_pairs, 12);
+	assert_int_equal(f.counts.n_ranges, 1);
+	assert_true(f.ranges[0].end_vaddr == TEXT_VADDR + 0x17);
+	tear_down(&f);
+}
+
 static void test_produce_again_replaces_the_profile(void **state)
 {
 	struct fixture f;
@@ -344,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_produce_verdict_knows_of_loss_and_of_invalid_ranges),
 		cmocka_unit_test(test_produce_compatible_differs_where_it_should),
 		cmocka_unit_test(test_produce_jump_that_the_kernel_rewrites_is_passed),
+		cmocka_unit_test(test_produce_selected_counts_stay_when_selected_again),
 		cmocka_unit_test(test_produce_again_replaces_the_profile),
 		cmocka_unit_test(test_produce_extbinary_passes_for_what_its_facts_say),
 		cmocka_unit_test(test_produce_without_profile_or_room_is_an_error),

@@ -601,6 +601,7 @@ static int run(struct conversion *c)
 		PRODUCE_INPUT_DEFAULT,
 		.objects = &c->objects,
 		.counts = &c->counts,
+		.was_selected = c->arguments->unsymbolized && !c->arguments->has_offsets,
 		.is_llvm = c->arguments->is_llvm,
 		.has_md5_names = c->arguments->has_md5_names,
 	};
