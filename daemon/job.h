@@ -41,7 +41,8 @@ struct job {
 	bool is_ip_only;
 	int previous_fd; /* a profile to compare with, previous.h; -1: none, as one that is none */
 	int live_fd;	 /* live text, job_live.h; -1: none */
-	/* where modules are in the counters, kernel/placement.h; -1: all offsets are the kernel's */
+	/* where modules are in the counters, kernel/placement.h; -1: all offsets are the kernel's
+	 */
 	int placement_fd;
 	double lost_share; /* of the samples taken, or SHARE_UNKNOWN */
 	/* Why no vmlinux is looked for, so that no foreign file is read; NULL: one is. Of a fork.

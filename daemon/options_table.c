@@ -313,8 +313,7 @@ static const struct conf_setting settings[] = {
 		  "no: with that of its file" },
 	{ "Profile", "LiveTextSocket", "live-text-socket", CONF_TEXT, TEXT_FIELD(live_text_socket),
 	  .is_optional = true, .is_path = true, .default_text = "/run/autofdod/text",
-	  .value_name = "FILE",
-	  .help = "of autofdod-text.socket, which starts who reads it" },
+	  .value_name = "FILE", .help = "of autofdod-text.socket, which starts who reads it" },
 
 	{ "Store", "Directory", "directory", CONF_TEXT, TEXT_FIELD(directory), .is_path = true,
 	  .is_fixed = true, .default_text = "/var/lib/autofdod", .value_name = "DIR",

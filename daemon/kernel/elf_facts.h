@@ -5,8 +5,8 @@
  * The little that tells whether an ELF file is the vmlinux or the module we look for, before anyone
  * reads it: headers, notes and links, some KiB of a file of hundreds of MiB.
  *
- * Not symbolize/elf_file.h: this runs in the daemon itself, on files that it has no reason to trust,
- * while what reads whole images is for the worker, which may crash (design, decision 5).
+ * Not symbolize/elf_file.h: this runs in the daemon itself, on files that it has no reason to
+ * trust, while what reads whole images is for the worker, which may crash (design, decision 5).
  */
 
 #include <stdbool.h>

@@ -39,14 +39,10 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "convert", command_convert },
-	{ "fetch", command_fetch },
-	{ "index", command_index },
-	{ "merge", command_merge },
-	{ "overlap", command_overlap },
-	{ "record-text", command_record_text },
-	{ "show", command_show },
-	{ "verify", command_verify },
+	{ "convert", command_convert }, { "fetch", command_fetch },
+	{ "index", command_index },	{ "merge", command_merge },
+	{ "overlap", command_overlap }, { "record-text", command_record_text },
+	{ "show", command_show },	{ "verify", command_verify },
 };
 
 int main(int argc, char **argv)
