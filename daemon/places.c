@@ -64,9 +64,10 @@ struct lost {
 	size_t n_pages, n_stretches;
 };
 
+/* The window's offset 0 is nobody's: external. */
 static void note_off(const struct placement *placement, uint64_t off, uint64_t n, struct lost *lost)
 {
-	if (off > UINT32_MAX || placement_find(placement, (uint32_t)off))
+	if (off == VADDR_EXTERNAL || off > UINT32_MAX || placement_find(placement, (uint32_t)off))
 		return;
 	lost->n_pages += !lost->is_lost[off >> PAGE_SHIFT];
 	lost->is_lost[off >> PAGE_SHIFT] = 1;

@@ -281,6 +281,9 @@ static bool log_says(const struct manager *m, const char *event)
 
 /* tests */
 
+/* Three tables, and the list of where modules are in them. */
+#define N_LEFT 4
+
 static void test_restart_first_start_is_ready_and_stores_its_counters(void **state)
 {
 	struct manager *m = *state;
@@ -288,7 +291,7 @@ static void test_restart_first_start_is_ready_and_stores_its_counters(void **sta
 	run_to_end(m, NULL);
 	assert_int_equal(m->n_ready, 1);
 	assert_true(m->n_status > 0);
-	assert_int_equal(m->n_stored, 3);
+	assert_int_equal(m->n_stored, N_LEFT);
 	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"), N_SAMPLES);
 	assert_false(log_says(m, "counters-restored"));
 }
@@ -301,7 +304,7 @@ static void test_restart_counts_on_after_an_orderly_end(void **state)
 	run_to_end(m, NULL);
 	assert_true(log_says(m, "counters-restored"));
 	/* what was handed back is not stored a second time */
-	assert_int_equal(m->n_stored, 3);
+	assert_int_equal(m->n_stored, N_LEFT);
 	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"), 2 * N_SAMPLES);
 	assert_int_equal(number_of(m, MANIFEST, "samples", "used"), 2 * N_SAMPLES);
 	assert_int_equal(number_of(m, MANIFEST, "samples", "taken"), 2 * N_SAMPLES);
@@ -392,7 +395,7 @@ static void test_restart_other_sizes_begin_anew_and_say_so(void **state)
 	assert_true(log_says(m, "counters-discarded"));
 	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"), N_SAMPLES);
 	/* the new ones take the place of the old ones, and are good for the next */
-	assert_int_equal(m->n_stored, 3);
+	assert_int_equal(m->n_stored, N_LEFT);
 	run_to_end(m, "--edge-slots=32768");
 	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"), 2 * N_SAMPLES);
 }
@@ -407,8 +410,30 @@ static void test_restart_garbage_in_the_store_is_refused(void **state)
 	m->n_stored = 1;
 	run_to_end(m, NULL);
 	assert_true(log_says(m, "counters-discarded"));
-	assert_int_equal(m->n_stored, 3);
+	assert_int_equal(m->n_stored, N_LEFT);
 	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"), N_SAMPLES);
+}
+
+/* The kernel's counts need no list of places. */
+static void test_restart_damaged_places_do_not_touch_the_counters(void **state)
+{
+	struct manager *m = *state;
+	int n_damaged = 0;
+
+	run_to_end(m, NULL);
+	for (int i = 0; i < m->n_stored; i++) {
+		if (strcmp(m->names[i], "placement") != 0)
+			continue;
+		assert_int_equal(pwrite(m->stored[i], "x", 1, 0), 1);
+		n_damaged++;
+	}
+	assert_int_equal(n_damaged, 1);
+	run_to_end(m, NULL);
+	assert_true(log_says(m, "counters-restored"));
+	assert_true(log_says(m, "counters-discarded"));
+	assert_false(log_says(m, "places-lost"));
+	assert_int_equal(m->n_stored, N_LEFT);
+	assert_int_equal(number_of(m, MANIFEST, "counters", "stacks"), 2 * N_SAMPLES);
 }
 
 static void test_restart_term_publishes_what_is_there(void **state)
@@ -475,6 +500,7 @@ int main(int argc, char **argv)
 		RESTART_TEST(test_restart_counts_on_after_a_kill),
 		RESTART_TEST(test_restart_other_sizes_begin_anew_and_say_so),
 		RESTART_TEST(test_restart_garbage_in_the_store_is_refused),
+		RESTART_TEST(test_restart_damaged_places_do_not_touch_the_counters),
 		RESTART_TEST(test_restart_term_publishes_what_is_there),
 		RESTART_TEST(test_restart_watchdog_hears_of_us_twice_in_its_time),
 	};

@@ -195,6 +195,23 @@ static void test_places_list_of_another_is_none(void **state)
 	expect_lost(f);
 }
 
+/* From user space, or after it: a half that is external is in no place, and not lost. */
+static void test_places_external_halves_are_not_lost(void **state)
+{
+	struct fixture *f = *state;
+	const struct branch_entry entries[] = {
+		{ TEXT_IP + 8, TEXT_IP + 0x20, 0 },
+		{ 0x7f0000001000, TEXT_IP + 4, 0 },
+		{ TEXT_IP + 0x40, 0x7f0000001000, 0 },
+	};
+	size_t n;
+
+	counters_add_stack(tally_live(f->d.tally), WINDOW_IP, entries, 3, 1);
+	take(f, -1);
+	(void)placement_items(f->d.modules.placement, &n);
+	assert_int_equal(n, 1);
+}
+
 /* One that lacks what was counted last: all else is known. */
 static void test_places_that_the_list_lacks_are_lost(void **state)
 {
@@ -246,6 +263,7 @@ int main(void)
 		TEST(test_places_counts_without_a_list_are_lost_and_the_kernels_stay),
 		TEST(test_places_damaged_list_is_none),
 		TEST(test_places_list_of_another_is_none),
+		TEST(test_places_external_halves_are_not_lost),
 		TEST(test_places_that_the_list_lacks_are_lost),
 		TEST(test_places_lost_in_many_stretches_are_lost_as_one),
 		TEST(test_places_are_none_where_modules_are_not_counted),
