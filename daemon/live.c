@@ -151,6 +151,11 @@ static uint32_t run_off(void *context, uint32_t off)
 	return d->modules.translation ? translation_back(d->modules.translation, off) : 0;
 }
 
+static void on_known(void *context)
+{
+	module_watch_check(context);
+}
+
 static void on_end(void *context)
 {
 	struct daemon *d = context;
@@ -184,6 +189,7 @@ static int start(struct daemon *d)
 		.counters = tally_part(d->tally, d->publication.part),
 		.window_ip = window_ip(d),
 		.run_off = run_off,
+		.on_known = on_known,
 		.on_end = on_end,
 		.context = d,
 		.bytes_max = BYTES_MAX,

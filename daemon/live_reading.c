@@ -172,6 +172,13 @@ static int keep(struct live_reading *reading, const struct text_answer *answer)
 	return r;
 }
 
+static void begin_pages(struct live_reading *reading, const struct text_answer *answer)
+{
+	reading->result.n_modules = answer->n_modules;
+	if (reading->config.on_known)
+		reading->config.on_known(reading->config.context);
+}
+
 static void on_answer(struct live_reading *reading, const struct text_answer *answer)
 {
 	struct problem problem = { "" };
@@ -185,7 +192,7 @@ static void on_answer(struct live_reading *reading, const struct text_answer *an
 		return;
 	}
 	if (answer->kind == TEXT_BEGIN)
-		reading->result.n_modules = answer->n_modules;
+		begin_pages(reading, answer);
 	else
 		r = keep(reading, answer);
 	if (r < 0)

@@ -41,6 +41,11 @@ struct live_reading_config {
 	 * no code. Only asked for multiples of TEXT_PAGE_BYTES.
 	 */
 	uint32_t (*run_off)(void *context, uint32_t off);
+	/*
+	 * The server knows what is code from here on, and gives nothing of modules once these have
+	 * changed. So what run_off() goes by has to be found out of date now. NULL: it never is.
+	 */
+	void (*on_known)(void *context);
 	/* It has ended: called once, from the loop. May free the reading. */
 	void (*on_end)(void *context);
 	void *context;

@@ -41,8 +41,9 @@ struct fixture {
 	struct text_client *client;
 	struct live_reading *reading;
 	pid_t server;
-	unsigned int n_ends;
+	unsigned int n_ends, n_looks;
 	uint32_t shift; /* of pages, from placed to run-time offsets */
+	bool goes;	/* what is there is found to be gone when it is looked for again */
 };
 
 static uint8_t all_good(void *context, uint32_t from_off, uint32_t to_off)
@@ -264,6 +265,15 @@ static uint32_t run_off(void *context, uint32_t off)
 	return f->shift == UINT32_MAX ? 0 : off + f->shift;
 }
 
+static void on_known(void *context)
+{
+	struct fixture *f = context;
+
+	f->n_looks++;
+	if (f->goes)
+		f->shift = UINT32_MAX;
+}
+
 static void on_end(void *context)
 {
 	struct fixture *f = context;
@@ -282,6 +292,7 @@ static const struct live_reading_result *read_with(struct fixture *f, uint64_t b
 		.counters = f->counters,
 		.window_ip = WINDOW_IP,
 		.run_off = run_off,
+		.on_known = on_known,
 		.on_end = on_end,
 		.context = f,
 		.bytes_max = bytes_max,
@@ -363,6 +374,24 @@ static void test_live_reading_of_what_is_nowhere_now(void **state)
 	assert_int_equal(result->fd, -1);
 	assert_int_equal(result->n_left, 40);
 	assert_int_not_equal(result->why.text[0], '\0');
+}
+
+/*
+ * One module went and another came to its place before the server has looked: to it that is code
+ * as any other, so who counts has to find out before asking.
+ */
+static void test_live_reading_of_what_went_before_the_server_looked(void **state)
+{
+	struct fixture *f = *state;
+	const struct live_reading_result *result;
+
+	count(f, 40);
+	f->goes = true;
+	serve(f, good);
+	result = read_with(f, 1 << 20);
+	assert_int_equal(f->n_looks, 1);
+	assert_int_equal(result->fd, -1);
+	assert_int_equal(result->n_left, 40);
 }
 
 static void test_live_reading_stops_at_its_limit(void **state)
@@ -527,6 +556,7 @@ int main(void)
 		TEST(test_live_reading_all_pages_are_kept),
 		TEST(test_live_reading_of_what_is_elsewhere_now),
 		TEST(test_live_reading_of_what_is_nowhere_now),
+		TEST(test_live_reading_of_what_went_before_the_server_looked),
 		TEST(test_live_reading_stops_at_its_limit),
 		TEST(test_live_reading_what_is_refused_is_counted),
 		TEST(test_live_reading_of_no_counts_ends),
