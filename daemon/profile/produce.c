@@ -27,18 +27,35 @@ static enum range_rule rule_of(const struct produce_input *input)
 	return input->is_llvm ? RANGES_LLVM : RANGES_ACCURATE;
 }
 
-/* Whether any of it is in use. */
+/* Live text of something else, such as another boot, is not used. */
+static enum text_likeness set_object_live(struct object *object, const struct live_text *live)
+{
+	enum text_likeness likeness;
+
+	if (!object->symbols)
+		return TEXT_NOT_LIVE;
+	text_set_live(object->symbols->text, live);
+	likeness = text_likeness(object->symbols->text);
+	object->has_unlike_text = likeness == TEXT_UNLIKE;
+	if (object->has_unlike_text)
+		text_set_live(object->symbols->text, NULL);
+	return likeness;
+}
+
+/* Whether any of it is in use: of modules only if the kernel's is of this boot. */
 static bool set_live(const struct produce_input *input)
 {
 	const struct live_text *live = input->is_llvm ? NULL : input->live;
+	struct object *kernel = input->objects->kernel;
+	enum text_likeness likeness = kernel ? set_object_live(kernel, live) : TEXT_NOT_LIVE;
+	bool is_live = likeness == TEXT_ALIKE;
 
-	for (size_t i = 0; i < input->objects->n; i++) {
-		const struct symbols *symbols = input->objects->items[i]->symbols;
-
-		if (symbols)
-			text_set_live(symbols->text, live);
-	}
-	return live && live_text_stats(live).n_pages;
+	if (likeness == TEXT_UNLIKE)
+		live = NULL;
+	for (size_t i = 0; i < input->objects->n; i++)
+		if (input->objects->items[i] != kernel)
+			is_live |= set_object_live(input->objects->items[i], live) == TEXT_ALIKE;
+	return is_live;
 }
 
 static enum text_rule text_rule_of(enum range_rule rule, bool is_live)

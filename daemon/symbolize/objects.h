@@ -65,8 +65,9 @@ struct object {
 	struct symbols *symbols; /* owned; NULL unless OBJECT_STATE_SYMBOLIZED */
 	struct patches patches;	 /* of symbols, after objects_load_patches(); owned */
 	bool has_patches;
-	char *source;	    /* owned; file that symbols are from, for people; NULL: unknown */
-	struct problem why; /* not empty if it is wanted and has no symbols */
+	bool has_unlike_text; /* there is live text of it, but of something else: not used */
+	char *source;	      /* owned; file that symbols are from, for people; NULL: unknown */
+	struct problem why;   /* not empty if it is wanted and has no symbols */
 };
 
 struct branch_counts;

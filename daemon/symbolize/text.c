@@ -20,6 +20,10 @@
 
 #define BARRIER_STEP_BYTES 256
 
+/* So many tell whether live text is the file's: fewer do not, and more tell nothing new. */
+#define LIKENESS_BARRIERS_MIN 16
+#define LIKENESS_BARRIERS_MAX 1024
+
 struct text_section {
 	const struct image_section *section;
 	uint64_t *starts;	 /* bit i: an instruction starts at vaddr + i */
@@ -384,6 +388,43 @@ bool text_is_branch(struct text *text, uint64_t vaddr)
 	struct text_section *s = decoded_at(text, vaddr, &bit);
 
 	return s && bitmap_get(s->branches, bit);
+}
+
+/* Adds the file's barriers in the live bytes [lo, hi) of the section, and those live text has. */
+static void compare_barriers(struct text *text, struct text_section *s, uint64_t lo_vaddr,
+			     uint64_t hi_vaddr, uint64_t *n, uint64_t *n_same)
+{
+	uint64_t base = s->section->vaddr, hi = hi_vaddr - base;
+
+	decode_span(text, s, lo_vaddr, hi_vaddr);
+	for (uint64_t i = bitmap_next(s->file_barriers, lo_vaddr - base, hi); i < hi;
+	     i = bitmap_next(s->file_barriers, i + 1, hi)) {
+		++*n;
+		*n_same += bitmap_get(s->barriers, i);
+	}
+}
+
+enum text_likeness text_likeness(struct text *text)
+{
+	uint64_t n = 0, n_same = 0, lo, hi;
+	bool has_live = false;
+
+	for (size_t i = 0; text->live && i < text->n_sections; i++) {
+		struct text_section *s = &text->sections[i];
+		uint64_t end = s->section->vaddr + s->section->n_bytes;
+
+		for (uint64_t from = s->section->vaddr;
+		     n < LIKENESS_BARRIERS_MAX && live_text_next(text->live, from, end, &lo, &hi);
+		     from = hi) {
+			has_live = true;
+			if (hi - lo > LIVE_TEXT_PAGE_BYTES)
+				hi = lo + LIVE_TEXT_PAGE_BYTES;
+			compare_barriers(text, s, lo, hi, &n, &n_same);
+		}
+	}
+	if (n >= LIKENESS_BARRIERS_MIN && n_same * 2 < n)
+		return TEXT_UNLIKE;
+	return has_live ? TEXT_ALIKE : TEXT_NOT_LIVE;
 }
 
 bool text_is_live(struct text *text, uint64_t vaddr)

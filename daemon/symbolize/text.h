@@ -91,6 +91,19 @@ void text_fill_end(struct text_fill *fill);
  */
 void text_set_live(struct text *text, const struct live_text *live);
 
+enum text_likeness {
+	TEXT_NOT_LIVE, /* live text has nothing of it */
+	TEXT_ALIKE,    /* or there is too little to tell */
+	TEXT_UNLIKE,   /* it is of something else: another boot, or another kernel */
+};
+
+/*
+ * Whether live text is that of the file, with or without the file's bytes: of the file's barriers
+ * (returns, jumps) at least half are barriers in it. Of a kernel's, whatever it rewrites, most are;
+ * of unrelated code a few in a hundred are by chance.
+ */
+enum text_likeness text_likeness(struct text *text);
+
 /* use: any vaddr may be asked for; what is not in a text section is no code */
 
 bool text_is_insn(struct text *text, uint64_t vaddr);

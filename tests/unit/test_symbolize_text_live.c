@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 #include "symbolize/insn.h"
 #include "symbolize/live_text.h"
@@ -320,6 +321,35 @@ static void test_text_live_over_another_origin_equals_that_over_the_file(void **
 	}
 }
 
+/* n returns, of which live text has all but the first n_other. */
+static enum text_likeness likeness_of(size_t n, size_t n_other)
+{
+	enum text_likeness likeness;
+	uint8_t file[256], live[256];
+	struct fixture f;
+
+	memset(file, 0xc3, n);
+	memset(live, 0xc3, n);
+	memset(live, 0x90, n_other);
+	open_code(&f, TEXT_VADDR, file, n);
+	assert_int_equal(text_likeness(f.text), TEXT_NOT_LIVE);
+	set_live(&f, TEXT_VADDR + 2 * LIVE_TEXT_PAGE_BYTES, live, n);
+	assert_int_equal(text_likeness(f.text), TEXT_NOT_LIVE);
+	set_live(&f, TEXT_VADDR, live, n);
+	likeness = text_likeness(f.text);
+	close_code(&f);
+	return likeness;
+}
+
+static void test_text_live_of_something_else_is_known_by_its_barriers(void **state)
+{
+	assert_int_equal(likeness_of(200, 0), TEXT_ALIKE);
+	assert_int_equal(likeness_of(200, 100), TEXT_ALIKE);
+	assert_int_equal(likeness_of(200, 101), TEXT_UNLIKE);
+	assert_int_equal(likeness_of(200, 200), TEXT_UNLIKE);
+	assert_int_equal(likeness_of(10, 10), TEXT_ALIKE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_text_live_equal_to_the_file_changes_nothing),
 		cmocka_unit_test(test_text_live_all_of_it_equals_a_file_of_its_bytes),
 		cmocka_unit_test(test_text_live_over_another_origin_equals_that_over_the_file),
+		cmocka_unit_test(test_text_live_of_something_else_is_known_by_its_barriers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

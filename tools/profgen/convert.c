@@ -581,8 +581,14 @@ static void report_warnings(const struct conversion *c)
 				"it is of; make sure that the vmlinux is right\n");
 	if (t->n_texts_unlike)
 		fprintf(stderr, "autofdod-profgen: warning: %s\n", t->first_text_unlike.text);
-	for (size_t i = 0; i < c->objects.n; i++)
+	for (size_t i = 0; i < c->objects.n; i++) {
+		if (c->objects.items[i]->has_unlike_text)
+			fprintf(stderr,
+				"autofdod-profgen: warning: %s: the text that goes with the "
+				"recording is of another boot or kernel: not used\n",
+				c->objects.items[i]->name);
 		warn_of_damage(c->objects.items[i]);
+	}
 	if (c->arguments->format == PRODUCE_TEXT && c->symbols->image->is_fs)
 		fprintf(stderr, "autofdod-profgen: note: text cannot say that discriminators are "
 				"flow-sensitive; clang needs -mllvm -profile-isfs\n");

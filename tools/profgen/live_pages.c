@@ -24,6 +24,8 @@ struct walk {
 	const struct kcore *kcore;
 	const struct live_places *places;
 	struct live_pages_stats *stats;
+	uint64_t n_kernel,
+		n_kernel_absent; /* parts of the kernel's code, and of these without text */
 };
 
 static const struct image_section *section_at(const struct image *image, uint64_t vaddr)
@@ -81,16 +83,19 @@ static int read_part(const struct walk *w, const struct snapshot_piece *piece, u
 	return r == KCORE_E_ABSENT ? 0 : r;
 }
 
-static int walk_part(const struct walk *w, const struct snapshot_piece *piece, uint32_t lo,
-		     uint32_t hi)
+static int walk_part(struct walk *w, const struct snapshot_piece *piece, uint32_t lo, uint32_t hi)
 {
 	struct part part;
+	bool is_kernel;
 	int r = read_part(w, piece, lo, hi, &part);
 
 	if (r < 0)
 		return r;
 	if (w->live)
 		return live_text_add(w->live, part.vaddr, part.bytes, part.n_bytes);
+	is_kernel = section_at(w->places->image, part.vaddr) != NULL;
+	w->n_kernel += is_kernel;
+	w->n_kernel_absent += is_kernel && part.n_bytes == 0;
 	w->stats->n_wanted++;
 	w->stats->n_absent += part.n_bytes == 0;
 	w->stats->n_unlike += part.n_bytes && !is_alike(w->places->image, &part);
@@ -98,7 +103,7 @@ static int walk_part(const struct walk *w, const struct snapshot_piece *piece, u
 }
 
 /* Pages and pieces both ascend, so they are walked side by side. */
-static int walk(const struct walk *w, const uint64_t *pages)
+static int walk(struct walk *w, const uint64_t *pages)
 {
 	const struct snapshot_piece *pieces = w->places->pieces;
 	size_t first = 0;
@@ -118,13 +123,22 @@ static int walk(const struct walk *w, const uint64_t *pages)
 	return r;
 }
 
+/* Text of another boot has the kernel elsewhere, and perhaps something where modules are. */
+static bool is_of_another(const struct walk *w)
+{
+	const struct live_pages_stats *s = w->stats;
+
+	return s->n_unlike * 2 > s->n_wanted - s->n_absent ||
+	       (w->n_kernel && w->n_kernel == w->n_kernel_absent);
+}
+
 int live_pages_add(struct live_text *live, const struct kcore *kcore,
 		   const struct live_places *places, const struct counters *counters,
 		   struct live_pages_stats *stats)
 {
 	cleanup(free_cleanup) uint64_t *pages = calloc(COUNTERS_PAGE_WORDS, sizeof(*pages));
 	struct live_pages_stats found = { 0 };
-	struct walk w = { NULL, kcore, places, &found };
+	struct walk w = { .kcore = kcore, .places = places, .stats = &found };
 	size_t pos = 0;
 	int r;
 
@@ -138,7 +152,7 @@ int live_pages_add(struct live_text *live, const struct kcore *kcore,
 	stats->n_wanted += found.n_wanted;
 	stats->n_absent += found.n_absent;
 	stats->n_unlike += found.n_unlike;
-	if (found.n_unlike * 2 > found.n_wanted - found.n_absent)
+	if (is_of_another(&w))
 		return LIVE_PAGES_E_UNLIKE;
 	w.live = live;
 	return walk(&w, pages);

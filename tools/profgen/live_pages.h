@@ -30,7 +30,10 @@ struct live_pages_stats {
 	uint64_t n_unlike; /* of these it is too different from the kernel's file */
 };
 
-/* Most pages are unlike: the text is not of this recording. Nothing was added. */
+/*
+ * Most pages are unlike, or there is none of the kernel's: the text is not of this recording.
+ * Nothing was added.
+ */
 #define LIVE_PAGES_E_UNLIKE 1
 
 /* 0; LIVE_PAGES_E_UNLIKE; -errno: reading failed. Adds to *stats. */
