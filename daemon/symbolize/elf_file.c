@@ -64,6 +64,20 @@ static int read_header(struct elf_file *file, struct problem *problem)
 	return check_header(file, &header, problem);
 }
 
+/*
+ * A name then ends within its section, which elf_strptr() sees at once; else it looks for an end in
+ * all that is behind, for each section again.
+ */
+static bool has_names(const struct elf_file *file, size_t names_index)
+{
+	struct elf_section names = { 0 };
+	Elf_Scn *scn = elf_getscn(file->elf, names_index);
+	struct bytes b;
+
+	return scn && gelf_getshdr(scn, &names.header) && elf_file_contents(file, &names, &b) &&
+	       bytes_left(&b) && b.pos[bytes_left(&b) - 1] == '\0';
+}
+
 static int read_section(struct elf_file *file, size_t i, size_t names_index,
 			struct problem *problem)
 {
@@ -75,7 +89,7 @@ static int read_section(struct elf_file *file, size_t i, size_t names_index,
 		return problem_set(problem, -EBADMSG, "%s: unreadable section header %zu",
 				   file->role, i);
 	name = elf_strptr(file->elf, names_index, section->header.sh_name);
-	section->name = name && strlen(name) < NAME_BYTES_MAX ? name : "";
+	section->name = name && strnlen(name, NAME_BYTES_MAX) < NAME_BYTES_MAX ? name : "";
 	return 0;
 }
 
@@ -89,7 +103,7 @@ static int read_sections(struct elf_file *file, struct problem *problem)
 	if (n == 0)
 		return 0;
 	if (elf_getshdrstrndx(file->elf, &names_index) != 0 || names_index == SHN_UNDEF ||
-	    names_index >= n)
+	    names_index >= n || !has_names(file, names_index))
 		return problem_set(problem, -EBADMSG, "%s: no section names", file->role);
 	file->sections = calloc(n, sizeof(*file->sections));
 	if (!file->sections)
@@ -117,10 +131,41 @@ static int read_segments(struct elf_file *file, struct problem *problem)
 	return 0;
 }
 
+/* False: notes have more bytes than n_left, of which they take theirs. */
+static bool take_notes(uint64_t n_bytes, uint64_t *n_left)
+{
+	if (n_bytes > *n_left)
+		return false;
+	*n_left -= n_bytes;
+	return true;
+}
+
+/*
+ * libdw reads one after the other, in segments only where there are no sections, and keeps copies
+ * of what is not aligned: thousands over the same bytes would be work and memory out of nothing.
+ */
+static bool shares_notes(const struct elf_file *file)
+{
+	struct bytes b = file->segments;
+	uint64_t n_left = file->n_bytes;
+	Elf64_Phdr segment;
+
+	for (size_t i = 1; i < file->n_sections; i++)
+		if (file->sections[i].header.sh_type == SHT_NOTE &&
+		    !take_notes(file->sections[i].header.sh_size, &n_left))
+			return true;
+	while (file->n_sections == 0 && bytes_left(&b) >= sizeof(segment)) {
+		memcpy(&segment, bytes_take(&b, sizeof(segment)), sizeof(segment));
+		if (segment.p_type == PT_NOTE && !take_notes(segment.p_filesz, &n_left))
+			return true;
+	}
+	return false;
+}
+
 static void read_build_id(struct elf_file *file)
 {
 	const void *id;
-	ssize_t n = dwelf_elf_gnu_build_id(file->elf, &id);
+	ssize_t n = shares_notes(file) ? 0 : dwelf_elf_gnu_build_id(file->elf, &id);
 
 	if (n <= 0 || n > BUILD_ID_BYTES_MAX)
 		return;

@@ -182,6 +182,77 @@ static void test_elf_file_names_without_end_in_sight_are_empty(void **state)
 	end(&f);
 }
 
+/* elf_strptr() would look for an end in all that is behind, for each section again. */
+static void test_elf_file_names_that_do_not_end_with_their_section_are_damage(void **state)
+{
+	struct fixture f;
+
+	begin(&f);
+	elf_section(&f.w, ".data", SHT_PROGBITS, SHF_ALLOC, 0);
+	finish(&f);
+	((Elf64_Shdr *)(f.bytes + header(&f)->e_shoff))[header(&f)->e_shstrndx].sh_size--;
+	check_damage(&f, "image: no section names");
+	begin(&f);
+	finish(&f);
+	((Elf64_Shdr *)(f.bytes + header(&f)->e_shoff))[header(&f)->e_shstrndx].sh_size = 0;
+	check_damage(&f, "image: no section names");
+	begin(&f);
+	finish(&f);
+	((Elf64_Shdr *)(f.bytes + header(&f)->e_shoff))[header(&f)->e_shstrndx].sh_offset = 1 << 30;
+	check_damage(&f, "image: no section names");
+}
+
+/* Thousands that claim the same bytes: libelf would read, and may copy, all of them. */
+static void test_elf_file_notes_that_share_bytes_are_not_read(void **state)
+{
+	static const uint8_t id[20] = { 7, 8 };
+	struct fixture f;
+	Elf64_Shdr *notes;
+
+	begin(&f);
+	elf_section(&f.w, ".note.a", SHT_NOTE, 0, 0);
+	elf_section(&f.w, ".note.b", SHT_NOTE, 0, 0);
+	elf_build_id(&f.w, id, 20);
+	finish(&f);
+	assert_int_equal(open_it(&f), 0);
+	assert_int_equal(f.file.build_id.n_bytes, 20);
+	elf_file_deinit(&f.file);
+	notes = (Elf64_Shdr *)(f.bytes + header(&f)->e_shoff) + 1;
+	for (int i = 0; i < 2; i++) {
+		notes[i].sh_offset = notes[2].sh_offset;
+		notes[i].sh_size = f.n_bytes / 2;
+	}
+	assert_int_equal(open_it(&f), 0);
+	assert_int_equal(f.file.build_id.n_bytes, 0);
+	end(&f);
+}
+
+static void test_elf_file_segments_of_notes_that_share_bytes_are_not_read(void **state)
+{
+	static const uint8_t id[20] = { 7, 8 };
+	struct fixture f;
+	Elf64_Phdr *segments;
+	uint64_t off;
+
+	begin(&f);
+	for (int i = 0; i < 3; i++)
+		elf_segment(&f.w, PT_NOTE, PF_R, 0);
+	elf_build_id(&f.w, id, 20);
+	finish(&f);
+	assert_int_equal(open_it(&f), 0);
+	off = f.file.sections[1].header.sh_offset;
+	elf_file_deinit(&f.file);
+	header(&f)->e_shoff = header(&f)->e_shnum = header(&f)->e_shstrndx = 0;
+	segments = (Elf64_Phdr *)(f.bytes + header(&f)->e_phoff);
+	for (int i = 0; i < 3; i++) {
+		segments[i].p_offset = off;
+		segments[i].p_filesz = f.n_bytes / 2;
+	}
+	assert_int_equal(open_it(&f), 0);
+	assert_int_equal(f.file.build_id.n_bytes, 0);
+	end(&f);
+}
+
 /* As a stripped file may have them, without any section. */
 static void test_elf_file_build_id_is_found_in_segments(void **state)
 {
@@ -235,6 +306,9 @@ int main(void)
 		cmocka_unit_test(test_elf_file_headers_outside_of_the_file_are_damage),
 		cmocka_unit_test(test_elf_file_contents_outside_of_the_file_are_none),
 		cmocka_unit_test(test_elf_file_names_without_end_in_sight_are_empty),
+		cmocka_unit_test(test_elf_file_names_that_do_not_end_with_their_section_are_damage),
+		cmocka_unit_test(test_elf_file_notes_that_share_bytes_are_not_read),
+		cmocka_unit_test(test_elf_file_segments_of_notes_that_share_bytes_are_not_read),
 		cmocka_unit_test(test_elf_file_build_id_is_found_in_segments),
 		cmocka_unit_test(test_elf_file_folders_and_empty_files_are_none),
 	};
