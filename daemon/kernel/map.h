@@ -5,8 +5,8 @@
  * Which run-time addresses are code, and of which object: the kernel image and its modules.
  * Everything else is foreign: BPF programs, trampolines, kprobe slots, data.
  *
- * A map never changes. When modules come and go, another is built and compared; counts of addresses
- * of an object that is gone have to be resolved by the old map before the new one is used.
+ * A map never changes. When modules come and go, another is built, and what was recorded until then
+ * has to be resolved by the old one.
  */
 
 #include <stddef.h>
@@ -54,16 +54,6 @@ struct map_input {
 	uint64_t page_bytes;		 /* as in struct kallsyms_config */
 };
 
-enum map_change_kind {
-	MAP_GONE, /* object is an index of the old map */
-	MAP_CAME, /* object is an index of the new map */
-};
-
-struct map_change {
-	enum map_change_kind kind;
-	size_t object;
-};
-
 /* lifecycle */
 
 /* Copies what it needs. 0; -EINVAL: page_bytes is no power of two; -ENOMEM. */
@@ -75,14 +65,3 @@ DEFINE_CLEANUP(struct address_map, map, map_free)
 
 /* The object whose code this is, or NULL: foreign. */
 const struct map_object *map_find(const struct address_map *map, uint64_t ip);
-/* The same for an offset in the window; 0, which stands for external addresses, is foreign. */
-const struct map_object *map_find_off(const struct address_map *map, uint32_t off);
-
-/*
- * What is different between two maps, sorted by where it begins, gone before came. An object that
- * was moved, grew or was replaced by another of its name is gone and came; one that was loaded
- * again at its old address with its old build id is the same. Empty: counts of the old map hold in
- * the new one. 0, -ENOMEM; *ret_changes is the caller's to free().
- */
-must_check int map_diff(const struct address_map *before, const struct address_map *after,
-			struct map_change **ret_changes, size_t *ret_n_changes);

@@ -159,17 +159,22 @@ static void test_map_of_image_alone_knows_its_code_only(void **state)
 	assert_string_equal(name_at(map, UINT64_MAX), "");
 }
 
+static const struct map_object *at_off(const struct address_map *map, uint32_t off)
+{
+	return map_find(map, map->window_ip + off);
+}
+
 static void test_map_offsets_are_from_the_window(void **state)
 {
 	struct address_map *map cleanup(map_cleanup) =
 		new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS, NF_TABLES, -1);
 
-	assert_ptr_equal(map_find_off(map, 0x80000000), &map->objects[map->kernel]);
-	assert_string_equal(map_find_off(map, 0xbfa00000)->name, "nf_tables");
-	assert_null(map_find_off(map, 0));
-	assert_null(map_find_off(map, 0x7fffffff));
+	assert_ptr_equal(at_off(map, 0x80000000), &map->objects[map->kernel]);
+	assert_string_equal(at_off(map, 0xbfa00000)->name, "nf_tables");
+	assert_null(at_off(map, 0));
+	assert_null(at_off(map, 0x7fffffff));
 	/* beyond the end of the address space, which would wrap around */
-	assert_null(map_find_off(map, 0xffffffff));
+	assert_null(at_off(map, 0xffffffff));
 }
 
 static void test_map_modules_reach_to_the_page_of_their_last_symbol(void **state)
@@ -269,8 +274,8 @@ static void test_map_modules_below_the_image_are_in_the_window(void **state)
 	assert_string_equal(map->objects[map->kernel].name, "vmlinux");
 	assert_int_equal(map->kernel, 2);
 	assert_int_equal(map->objects[2].start_ip - map->objects[2].base_ip, 0x10000);
-	assert_string_equal(map_find_off(map, 0x7a000040)->name, "near");
-	assert_string_equal(map_find_off(map, 0xffffffff)->name, "high");
+	assert_string_equal(at_off(map, 0x7a000040)->name, "near");
+	assert_string_equal(at_off(map, 0xffffffff)->name, "high");
 }
 
 static void test_map_modules_that_cannot_be_placed_are_counted(void **state)
@@ -329,88 +334,6 @@ static void test_map_of_this_machine_accounts_for_every_module(void **state)
 	assert_string_equal(name_at(map, k.text.stext_ip), "vmlinux");
 }
 
-/* changes */
-
-struct diff {
-	struct map_change *changes;
-	size_t n;
-};
-
-static struct diff diff_of(const struct address_map *before, const struct address_map *after)
-{
-	struct diff diff;
-
-	assert_int_equal(map_diff(before, after, &diff.changes, &diff.n), 0);
-	return diff;
-}
-
-static void test_map_diff_of_the_same_is_empty(void **state)
-{
-	struct address_map *a cleanup(map_cleanup) =
-		new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS, NF_TABLES VETH, -1);
-	/* in another order, used by others */
-	struct address_map *b cleanup(map_cleanup) =
-		new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS,
-			   "veth 40960 7 - Live 0xffffffffc0c00000\n" NF_TABLES, -1);
-	struct diff diff = diff_of(a, b);
-
-	assert_int_equal(diff.n, 0);
-	free(diff.changes);
-}
-
-static void test_map_diff_names_what_came_and_what_went(void **state)
-{
-	struct address_map *a cleanup(map_cleanup) =
-		new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS, NF_TABLES, -1);
-	struct address_map *b cleanup(map_cleanup) =
-		new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS, VETH, -1);
-	struct diff diff = diff_of(a, b);
-
-	assert_int_equal(diff.n, 2);
-	assert_int_equal(diff.changes[0].kind, MAP_GONE);
-	assert_string_equal(a->objects[diff.changes[0].object].name, "nf_tables");
-	assert_int_equal(diff.changes[1].kind, MAP_CAME);
-	assert_string_equal(b->objects[diff.changes[1].object].name, "veth");
-	free(diff.changes);
-}
-
-/* Another build of it where the old one was: its counts must not be taken for the new one's. */
-static void test_map_diff_module_replaced_in_place_is_gone_and_came(void **state)
-{
-	const struct root *root = *state;
-	struct address_map *a cleanup(map_cleanup) = NULL;
-	struct address_map *b cleanup(map_cleanup) = NULL;
-	struct diff diff;
-
-	root_put_notes(root, "sys/module/veth/notes/.note.gnu.build-id", 1);
-	a = new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS, VETH, root->fd);
-	root_put_notes(root, "sys/module/veth/notes/.note.gnu.build-id", 2);
-	b = new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS, VETH, root->fd);
-	diff = diff_of(a, b);
-	assert_int_equal(diff.n, 2);
-	assert_int_equal(diff.changes[0].kind, MAP_GONE);
-	assert_int_equal(diff.changes[1].kind, MAP_CAME);
-	free(diff.changes);
-}
-
-static void test_map_diff_module_moved_is_gone_and_came(void **state)
-{
-	struct address_map *a cleanup(map_cleanup) =
-		new_map_of(IMAGE_SYMBOLS MODULE_SYMBOLS, NF_TABLES VETH, -1);
-	struct address_map *b cleanup(map_cleanup) =
-		new_map_of(IMAGE_SYMBOLS "ffffffffc0a01230 t nft_do_chain\t[nf_tables]\n"
-					 "ffffffffc0900040 t work\t[veth]\n",
-			   NF_TABLES "veth 40960 0 - Live 0xffffffffc0900000\n", -1);
-	struct diff diff = diff_of(a, b);
-
-	assert_int_equal(diff.n, 2);
-	assert_int_equal(diff.changes[0].kind, MAP_CAME);
-	assert_int_equal(b->objects[diff.changes[0].object].start_ip, 0xffffffffc0900000);
-	assert_int_equal(diff.changes[1].kind, MAP_GONE);
-	assert_int_equal(a->objects[diff.changes[1].object].start_ip, 0xffffffffc0c00000);
-	free(diff.changes);
-}
-
 #define WITH_ROOT(test) cmocka_unit_test_setup_teardown(test, root_set_up, root_tear_down)
 
 int main(void)
@@ -432,10 +355,6 @@ int main(void)
 		cmocka_unit_test(test_map_modules_below_the_image_are_in_the_window),
 		cmocka_unit_test(test_map_modules_that_cannot_be_placed_are_counted),
 		cmocka_unit_test(test_map_of_this_machine_accounts_for_every_module),
-		cmocka_unit_test(test_map_diff_of_the_same_is_empty),
-		cmocka_unit_test(test_map_diff_names_what_came_and_what_went),
-		WITH_ROOT(test_map_diff_module_replaced_in_place_is_gone_and_came),
-		cmocka_unit_test(test_map_diff_module_moved_is_gone_and_came),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
