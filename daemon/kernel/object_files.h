@@ -8,8 +8,8 @@
  * An object is read from an index, which has all that symbolizing needs, or from code and debug
  * information: one file that has both, or two (the module, and its .debug file), and perhaps a
  * third that debug files share (dwz). Nothing is accepted whose own build id was not read; what is
- * inside of a file, beyond headers and notes, is judged by those who read it: object_files_refuse()
- * lets them say no.
+ * inside of a file, beyond headers and notes, is judged by those who read it:
+ * object_finder_refuse() lets them say no.
  */
 
 #include <stdbool.h>
@@ -83,7 +83,7 @@ enum object_outcome {
 	OBJECT_UNREADABLE, /* it cannot be opened, unpacked or read, or is no ELF file */
 	OBJECT_OTHER_BUILD,
 	OBJECT_STRIPPED, /* of this build, but not enough: without code or debug information */
-	OBJECT_REFUSED,	 /* object_files_refuse() */
+	OBJECT_REFUSED,	 /* object_finder_refuse() */
 };
 
 struct object_try {

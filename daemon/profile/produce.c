@@ -207,7 +207,7 @@ static int encode_kernel(const struct produce_input *input, enum produce_format 
 		counts = &part;
 	}
 	if (r == 0 && format == PRODUCE_BOLT)
-		r = encode_bolt(input, counts, buf);
+		r = input->objects ? encode_bolt(input, counts, buf) : -EINVAL;
 	else if (r == 0)
 		unsymbolized_encode(counts, 0, buf);
 	branch_counts_deinit(&part);
