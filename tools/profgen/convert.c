@@ -226,6 +226,9 @@ static int parse_option(int code, struct arguments *a)
 		a->perf_data[a->n_perf_data++] = optarg;
 		return 0;
 	case OPTION_UNSYMBOLIZED:
+		if (a->unsymbolized)
+			return usage_error("a second --unsymbolized (put one behind the other):",
+					   optarg);
 		a->unsymbolized = optarg;
 		return 0;
 	case OPTION_TEXT:

@@ -308,7 +308,8 @@ static int run(const struct arguments *a, struct index_tally *tally, struct prob
 	return r;
 }
 
-static int report(int r, const struct index_tally *tally, const struct problem *problem)
+static int report(int r, const struct arguments *a, const struct index_tally *tally,
+		  const struct problem *problem)
 {
 	if (r < 0 || r == INDEX_RUNNING_E_NONE) {
 		fprintf(stderr, "autofdod-profgen: %s\n",
@@ -321,6 +322,9 @@ static int report(int r, const struct index_tally *tally, const struct problem *
 			"%s\n",
 			(unsigned long long)tally->n_left,
 			(unsigned long long)(tally->n_left + tally->n_added), tally->first.text);
+	else if (a->dirs[0] && !tally->n_added)
+		fprintf(stderr, "autofdod-profgen: warning: %s: no modules in it (.ko files)\n",
+			a->dirs[0]);
 	return EXIT_OK;
 }
 
@@ -332,7 +336,7 @@ int command_index(int argc, char **argv)
 	int status = parse(argc, argv, &arguments);
 
 	if (status < 0)
-		status = report(run(&arguments, &tally, &problem), &tally, &problem);
+		status = report(run(&arguments, &tally, &problem), &arguments, &tally, &problem);
 	for (size_t i = 0; i < OBJECT_DIRS_MAX; i++)
 		free(arguments.dirs[i]);
 	return status;
