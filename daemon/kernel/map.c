@@ -63,12 +63,14 @@ static uint64_t base_of(const struct module *module, const struct kallsyms_modul
 }
 
 /*
- * Its .init.text is dropped some time after it is live: do_init_module(), Linux 6.12, which waits
- * for devices in between. That lies elsewhere, with others' code before it.
+ * Its .init.text is dropped some time after it is live: do_init_module(), Linux 6.12, which tells
+ * of the module before, and then waits for devices. That lies elsewhere, with others' code in
+ * between. It is the same with another instance, loaded since /proc/modules was read.
  */
-static bool has_init_text(const struct module *module, const struct kallsyms_module *symbols)
+static bool has_others(const struct module *module, const struct kallsyms_module *symbols)
 {
-	return symbols && symbols->last_ip - symbols->first_ip >= module->size_bytes;
+	return symbols && (symbols->first_ip < module->base_ip ||
+			   symbols->last_ip - symbols->first_ip >= module->size_bytes);
 }
 
 static void add_module(struct address_map *map, const struct map_input *input,
@@ -77,12 +79,11 @@ static void add_module(struct address_map *map, const struct map_input *input,
 	const struct kallsyms_module *symbols = kallsyms_find_module(input->kallsyms, module->name);
 	struct map_object *object = &map->objects[map->n_objects];
 
-	if (!module->is_live || has_init_text(module, symbols)) {
+	if (!module->is_live || has_others(module, symbols)) {
 		map->n_passing++;
 		return;
 	}
-	/* kallsyms is read a moment later: another instance, loaded since, has nothing in common */
-	if (!symbols || symbols->first_ip < module->base_ip) {
+	if (!symbols) {
 		map->n_without_text++;
 		return;
 	}

@@ -40,9 +40,9 @@ struct address_map {
 	size_t kernel;		    /* index of the image */
 	/* Modules that are not in the map: their code counts as foreign. */
 	size_t n_without_text; /* kallsyms has no text symbols of it */
-	size_t n_passing;     /* being loaded or unloaded: symbols of its .init.text are mixed in */
-	size_t n_outside;     /* beyond the window, or around the end of the address space */
-	size_t n_overlapping; /* claims code of another object */
+	size_t n_passing; /* being loaded or unloaded: symbols of its .init.text may be mixed in */
+	size_t n_outside; /* beyond the window, or around the end of the address space */
+	size_t n_overlapping;	   /* claims code of another object */
 	size_t n_without_build_id; /* in the map, but nothing can be published of them */
 };
 
