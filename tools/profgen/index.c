@@ -169,7 +169,8 @@ static int leave_out(struct index_tally *tally, const char *path, const char *wh
 static int read_build_id(const char *path, struct build_id *ret_id, struct problem *problem)
 {
 	const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
-	cleanup(close_cleanup) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* a folder may have anything under such a name; O_NONBLOCK: also what nobody writes to */
+	cleanup(close_cleanup) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct image_files files = { .fd = fd, .debug_fd = -1, .alt_fd = -1 };
 	struct image *image;
 	int r;
