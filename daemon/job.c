@@ -174,8 +174,8 @@ static int symbolize(const struct job *job, struct objects *objects,
 }
 
 /*
- * Of the kernel alone: where modules are beside it is a secret of this boot, and there is no other
- * address for them that would mean something.
+ * Of the kernel alone, in the form that llvm-profgen reads: where modules are beside it is a secret
+ * of this boot. Counts of modules are left out.
  */
 static int dump_only(const struct job *job, const struct counters *counters, const char *why,
 		     struct worker_out *out, struct profile_facts *facts, struct problem *problem)
