@@ -59,7 +59,11 @@ struct range_health {
 	/* RANGES_ACCURATE only: where it differs from RANGES_LLVM */
 	uint64_t n_too_long;	  /* dropped */
 	uint64_t n_dropped_cross; /* dropped: n_cross_function of those that are not bogus */
-	uint64_t n_interrupted;	  /* ended before the instruction that was interrupted */
+	/*
+	 * Ended before the instruction that was interrupted. One that began with it is empty then,
+	 * and is the only pair that is neither used nor counted as rejected.
+	 */
+	uint64_t n_interrupted;
 	uint64_t n_patched_end;	  /* an end in a site that may have been rewritten since */
 	/* used, though across a barrier, at a site that may have been rewritten since */
 	uint64_t n_patched_barrier;
