@@ -64,7 +64,7 @@ struct range_health {
 	 * and is the only pair that is neither used nor counted as rejected.
 	 */
 	uint64_t n_interrupted;
-	uint64_t n_patched_end;	  /* an end in a site that may have been rewritten since */
+	uint64_t n_patched_end; /* an end in a site that may have been rewritten since */
 	/* used, though across a barrier, at a site that may have been rewritten since */
 	uint64_t n_patched_barrier;
 	uint64_t n_live;	 /* both ends in live text */
