@@ -571,6 +571,26 @@ static void warn_of_damage(const struct object *object)
 			name, colon, s->dwarf.stats.n_names_lacking);
 }
 
+/* Statistics tell of each. */
+static void warn_of_modules(const struct conversion *c)
+{
+	const struct object *first = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->objects.n; i++) {
+		const struct object *object = c->objects.items[i];
+
+		if (!object->is_wanted || object->symbols)
+			continue;
+		first = n++ ? first : object;
+	}
+	if (n && !c->arguments->stats && !c->arguments->is_llvm)
+		fprintf(stderr,
+			"autofdod-profgen: warning: modules that are not in the profile: %zu, "
+			"--stats tells of each: %s\n",
+			n, first->why.text);
+}
+
 /* What the user should know even without asking for statistics. */
 static void report_warnings(const struct conversion *c)
 {
@@ -592,6 +612,7 @@ static void report_warnings(const struct conversion *c)
 				c->objects.items[i]->name);
 		warn_of_damage(c->objects.items[i]);
 	}
+	warn_of_modules(c);
 	if (c->arguments->format == PRODUCE_TEXT && c->symbols->image->is_fs)
 		fprintf(stderr, "autofdod-profgen: note: text cannot say that discriminators are "
 				"flow-sensitive; clang needs -mllvm -profile-isfs\n");
