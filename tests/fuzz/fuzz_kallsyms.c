@@ -55,7 +55,7 @@ static void check_map(const struct address_map *map)
 		    (i > 0 && map->objects[i - 1].end_ip > object->start_ip) ||
 		    object->start_ip <= map->window_ip ||
 		    object->end_ip - 1 - map->window_ip > UINT32_MAX ||
-		    map_find_off(map, (uint32_t)(object->end_ip - 1 - map->window_ip)) != object)
+		    map_find(map, object->end_ip - 1) != object)
 			abort();
 	}
 	if (map->kernel >= map->n_objects || strcmp(map->objects[map->kernel].name, "vmlinux") != 0)
