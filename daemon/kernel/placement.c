@@ -331,7 +331,7 @@ int placement_adopt(int fd, uint64_t key, const struct placed *kernel,
 		    struct placement **ret_placement, struct problem *problem)
 {
 	struct placement *p cleanup(placement_cleanup) = NULL;
-	uint64_t written_key;
+	uint64_t written_key = 0;
 	int r = new_empty(&p);
 
 	if (r == 0)
