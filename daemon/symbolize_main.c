@@ -7,17 +7,11 @@
  * written against attackers. So it is nobody, may do next to nothing, and what it answers is not
  * trusted.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "helper.h"
 #include "job_request.h"
-#include "process/sandbox.h"
 #include "process/worker_serve.h"
-#include "service.h"
-
-#define DEFAULT_PEER "autofdod"
 
 static const char help[] = "Usage: autofdod-symbolize [--peer=USER]\n"
 			   "\n"
@@ -26,26 +20,13 @@ static const char help[] = "Usage: autofdod-symbolize [--peer=USER]\n"
 			   "the connection as standard input.\n"
 			   "\n"
 			   "  --peer=USER  may ask for work, beside root and its own\n"
-			   "               user [" DEFAULT_PEER "]\n"
+			   "               user [" HELPER_PEER "]\n"
 			   "  -h, --help   this text\n"
 			   "  --version    the version\n"
 			   "\n"
 			   "Exit status: 0 it was answered; 1 failed; 2 wrong usage;\n"
 			   "77 who asks may not.\n"
 			   "See autofdod(8).\n";
-
-static int complain(int status, const char *sentence)
-{
-	fprintf(stderr, "autofdod-symbolize: %s\n", sentence);
-	return status;
-}
-
-static int print(const char *text)
-{
-	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
-		return SERVICE_OK;
-	return complain(SERVICE_FAILED, "cannot write to standard output");
-}
 
 static bool is_connection(int fd)
 {
@@ -71,46 +52,23 @@ static int run(void *context, struct worker_out *out, struct problem *problem)
 	return job_run(&taken->job, out, problem);
 }
 
-static int status_of(int r)
-{
-	if (r == 0)
-		return SERVICE_OK;
-	return r == -EACCES ? SERVICE_NO_PERMISSION : SERVICE_FAILED;
-}
-
-static int serve(const char *peer)
+static int serve(uid_t peer_uid, struct problem *problem)
 {
 	static struct job_taken taken;
-	struct worker_service service = { .take = take, .job = run, .context = &taken };
-	struct sandbox_user user = { .uid = (uid_t)-1 };
-	struct problem problem = { "" };
-	int r;
+	const struct worker_service service = {
+		.take = take, .job = run, .context = &taken, .peer_uid = peer_uid
+	};
 
 	if (!is_connection(STDIN_FILENO))
-		return complain(SERVICE_USAGE, "standard input is no connection of autofdod, and "
-					       "there is no other way to use this; see --help");
-	/* one that there is not, as where nothing was installed, asks for nothing */
-	r = sandbox_find_user(peer, &user, &problem);
-	if (r < 0)
-		return complain(SERVICE_FAILED, problem.text);
-	service.peer_uid = user.uid;
-	r = worker_serve(STDIN_FILENO, &service, &problem);
-	return r == 0 ? SERVICE_OK : complain(status_of(r), problem.text);
+		return problem_set(problem, HELPER_E_ALONE,
+				   "standard input is no connection of autofdod, and there is no "
+				   "other way to use this; see --help");
+	return worker_serve(STDIN_FILENO, &service, problem);
 }
 
 int main(int argc, char **argv)
 {
-	static const char peer[] = "--peer=";
+	const struct helper helper = { .name = "autofdod-symbolize", .help = help, .serve = serve };
 
-	if (argc == 1)
-		return serve(DEFAULT_PEER);
-	if (argc > 2)
-		return complain(SERVICE_USAGE, "more than one argument; see --help");
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return print(help);
-	if (strcmp(argv[1], "--version") == 0)
-		return print("autofdod-symbolize " AUTOFDOD_VERSION "\n");
-	if (strncmp(argv[1], peer, strlen(peer)) == 0 && argv[1][strlen(peer)])
-		return serve(argv[1] + strlen(peer));
-	return complain(SERVICE_USAGE, "an unknown argument; see --help");
+	return helper_main(&helper, argc, argv);
 }
