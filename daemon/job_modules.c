@@ -154,18 +154,23 @@ static uint64_t data_bytes(void)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static bool has_memory(void)
+/* What the process may still get; UINT64_MAX: no limit. */
+static uint64_t left_bytes(void)
 {
 	struct rlimit limit;
+	uint64_t taken = data_bytes();
 
-	return getrlimit(RLIMIT_DATA, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
-	       data_bytes() <= limit.rlim_cur / 2;
+	if (getrlimit(RLIMIT_DATA, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur > taken ? limit.rlim_cur - taken : 0;
 }
 
-static int open_one(struct objects *objects, struct object *object, struct object_finder *finder)
+static int open_one(struct objects *objects, struct object *object, struct object_finder *finder,
+		    uint64_t reserved_bytes)
 {
 	struct problem why = { "" };
-	int r = has_memory() ? objects_open_module(objects, object, finder) : -ENOMEM;
+	int r = left_bytes() >= reserved_bytes ? objects_open_module(objects, object, finder)
+					       : -ENOMEM;
 
 	if (r != -ENOMEM)
 		return r;
@@ -175,16 +180,18 @@ static int open_one(struct objects *objects, struct object *object, struct objec
 	return 0;
 }
 
+/* Half of what is left beside the kernel is the profile's. */
 static int open_wanted(const struct object_places *places, struct objects *objects,
 		       const struct wanted *wanted, size_t n)
 {
+	uint64_t reserved_bytes = left_bytes() / 2;
 	struct object_finder *finder;
 	int r = object_finder_new(places, &finder);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = open_one(objects, wanted[i].object, finder);
+		r = open_one(objects, wanted[i].object, finder, reserved_bytes);
 	object_finder_free(finder);
 	return r;
 }
