@@ -52,7 +52,7 @@ int capabilities_keep(uint64_t kept, struct problem *problem)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[N_WORDS] = { 0 };
-	uint64_t permitted;
+	uint64_t permitted = 0;
 	int r = capabilities_read(&permitted);
 
 	if (r < 0)
