@@ -34,7 +34,7 @@ static int try_machine(const struct daemon_options *options, struct check *check
 			     &check->preflight);
 }
 
-/* As host_machine.c does. */
+/* As host_machine_events.c does. */
 static void plan_cpus(const struct daemon_options *options, struct check *check)
 {
 	const struct machine *machine = &check->machine;

@@ -4,7 +4,6 @@
  * (edition.h); then the log, the status and who waits for a dump are told, and counts that are
  * published may go.
  */
-#include <errno.h>
 #include <string.h>
 #include "clock.h"
 #include "daemon.h"
