@@ -4,6 +4,7 @@
  * (edition.h); then the log, the status and who waits for a dump are told, and counts that are
  * published may go.
  */
+#include <errno.h>
 #include <string.h>
 #include "clock.h"
 #include "daemon.h"
