@@ -59,7 +59,10 @@ static int serve(uid_t peer_uid, struct problem *problem)
 				   "there is no connection of autofdod, and no other way to use "
 				   "this; see --help");
 	/* a kernel without modules has none */
-	service.config.files.modules_fd = open("/proc/modules", O_RDONLY | O_CLOEXEC);
+	service.config.files.modules = (struct text_module_files){
+		.list_fd = open("/proc/modules", O_RDONLY | O_CLOEXEC),
+		.folders_fd = open("/sys/module", O_PATH | O_DIRECTORY | O_CLOEXEC),
+	};
 	return text_serve(fd, &service, problem);
 }
 

@@ -33,6 +33,14 @@ struct kallsyms_module {
 	char name[MODULE_NAME_SIZE];
 	uint64_t first_ip;
 	uint64_t last_ip; /* where the last symbol begins: how long it is, kallsyms does not say */
+	/*
+	 * All that was in its file is shown, symbols of no text and no data among them (types u,
+	 * ?, n). So it is until a module has been initialized, a little beyond its state "Live",
+	 * and for livepatches always; afterwards what was for initialization is not shown any more
+	 * (is_core_symbol(), add_kallsyms(), kernel/module/kallsyms.c, do_init_module(), main.c;
+	 * Linux 6.1 to 6.12). Text symbols of such a one may be of code that is freed soon, or was.
+	 */
+	bool has_init;
 };
 
 /* Text that is in no file. */

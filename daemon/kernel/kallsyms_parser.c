@@ -199,6 +199,16 @@ static bool is_text_type(char type)
 	return type == 't' || type == 'T';
 }
 
+/*
+ * What a module keeps is in sections that are loaded, which have letters of their own: not
+ * undefined, not in one that was only read, not debugging (elf_type(), kernel/module/kallsyms.c,
+ * Linux 6.12). Of undefined ones every module has some, and of .modinfo its license.
+ */
+static bool is_dropped_after_init(char type)
+{
+	return type == 'u' || type == 'U' || type == '?' || type == 'n' || type == 'N';
+}
+
 static void grow_module(struct kallsyms_module *module, uint64_t ip)
 {
 	if (ip < module->first_ip)
@@ -290,6 +300,8 @@ static int note_module_symbol(struct kallsyms_parser *p, const struct symbol *s,
 {
 	int r = find_or_add_module(p, s, ret_module);
 
+	if (r == 0)
+		p->modules[*ret_module].has_init |= is_dropped_after_init(s->type);
 	if (r == 0 && is_text_type(s->type))
 		grow_module(&p->modules[*ret_module], s->ip);
 	return r;

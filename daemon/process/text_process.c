@@ -124,7 +124,8 @@ static int limit_waiting(int fd, unsigned int seconds)
 
 static int keep_files(const struct text_files *files, int socket_fd, struct problem *problem)
 {
-	const int wanted[] = { socket_fd, files->kcore_fd, files->kallsyms_fd, files->modules_fd };
+	const int wanted[] = { socket_fd, files->kcore_fd, files->kallsyms_fd,
+			       files->modules.list_fd, files->modules.folders_fd };
 	int kept[array_size(wanted)];
 	size_t n = 0;
 
@@ -237,7 +238,8 @@ static void close_files(struct text_files *files)
 {
 	close_cleanup(&files->kcore_fd);
 	close_cleanup(&files->kallsyms_fd);
-	close_cleanup(&files->modules_fd);
+	close_cleanup(&files->modules.list_fd);
+	close_cleanup(&files->modules.folders_fd);
 }
 
 static int open_files(const struct text_process_config *config, struct text_files *files,
@@ -254,7 +256,10 @@ static int open_files(const struct text_process_config *config, struct text_file
 		return problem_set(problem, TEXT_PROCESS_E_REFUSED,
 				   "live text: open %s/kallsyms: %s", root,
 				   strerror(-files->kallsyms_fd));
-	files->modules_fd = open_below(root, "modules");
+	files->modules.list_fd = open_below(root, "modules");
+	files->modules.folders_fd =
+		open(config->modules_root ? config->modules_root : "/sys/module",
+		     O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return 0;
 }
 
@@ -315,7 +320,7 @@ int text_process_start(const struct text_process_config *config, struct text_pro
 		       int *ret_fd, struct problem *problem)
 {
 	struct text_server_config server_config = {
-		.files = { -1, -1, -1 },
+		.files = { -1, -1, { -1, -1 } },
 		.page_bytes = config->page_bytes,
 		.look_ns = LOOK_NS,
 	};

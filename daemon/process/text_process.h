@@ -30,6 +30,7 @@ enum {
 struct text_process_config {
 	const struct sandbox_user *user; /* becomes it, if root; NULL: keeps its user */
 	const char *proc_root;		 /* NULL: "/proc" */
+	const char *modules_root;	 /* NULL: "/sys/module" */
 	uint64_t page_bytes;
 	unsigned int timeout_ms; /* of the start; 0: 5 s */
 };

@@ -4,12 +4,21 @@
  * read one after the other: so the second is read before and after the first, and has to say the
  * same. A module that is coming has symbols of code that is freed when it has come; all that is
  * wanted of it is that it is not there yet.
+ *
+ * Why that holds. A look reads the list L, then the numbers of the folders F. Let F be the same in
+ * two looks: then each module is the one that it was, from the first F to the second, since its
+ * folder is made once and removed before anything of it is freed (mod_sysfs_setup(),
+ * free_module()). The second L lies between the two, and says "Live", a state that is not come back
+ * to. What the first L said may have been of a predecessor; then its successor's symbols, if they
+ * were read before it was ready, are all that it has, which is seen (has_init).
  */
 #include "text_ranges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/hash.h"
 #include "base/problem.h"
@@ -26,14 +35,26 @@ void text_ranges_deinit(struct text_ranges *ranges)
 	*ranges = (struct text_ranges){ 0 };
 }
 
+/* 0: it has none. The name is no path: modules_read() sees to that. */
+static uint64_t folder_number(const struct text_module_files *files, const struct module *module)
+{
+	struct stat st;
+
+	if (files->folders_fd < 0 ||
+	    fstatat(files->folders_fd, module->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return st.st_ino;
+}
+
 /* Not how often they are in use, which changes all the time. */
-static uint64_t fingerprint_of(const struct modules *modules)
+static uint64_t fingerprint_of(const struct text_module_files *files, const struct modules *modules)
 {
 	uint64_t fingerprint = modules->n + modules->n_malformed + modules->n_dropped;
 
 	for (size_t i = 0; i < modules->n; i++) {
 		const struct module *module = &modules->items[i];
 		uint64_t words[] = { fingerprint, module->size_bytes, module->is_live,
+				     folder_number(files, module),
 				     hash_bytes(module->name, strlen(module->name)) };
 
 		fingerprint = hash_bytes(words, sizeof(words));
@@ -115,7 +136,8 @@ static void add_module(struct text_ranges *ranges, const struct module *module,
 }
 
 static int collect(const struct kallsyms *kallsyms, const struct modules *modules,
-		   uint64_t page_bytes, struct text_ranges *ranges)
+		   const struct text_module_files *files, uint64_t page_bytes,
+		   struct text_ranges *ranges)
 {
 	const struct kernel_text *text = &kallsyms->text;
 
@@ -128,31 +150,36 @@ static int collect(const struct kallsyms *kallsyms, const struct modules *module
 		const struct kallsyms_module *symbols =
 			kallsyms_find_module(kallsyms, module->name);
 
-		if (module->is_live && symbols)
+		if (!module->is_live || !symbols)
+			continue;
+		if (symbols->has_init || folder_number(files, module) == 0)
+			ranges->n_initializing++;
+		else
 			add_module(ranges, module, symbols, page_bytes);
 	}
 	ranges->n_modules = ip_ranges_normalize(ranges->modules, ranges->n_modules);
 	return 0;
 }
 
-int text_ranges_read(int kallsyms_fd, int modules_fd, uint64_t page_bytes, struct text_ranges *ret,
-		     struct problem *problem)
+int text_ranges_read(int kallsyms_fd, const struct text_module_files *files, uint64_t page_bytes,
+		     struct text_ranges *ret, struct problem *problem)
 {
 	struct text_ranges ranges cleanup(text_ranges_deinit) = { 0 };
 	struct kallsyms kallsyms cleanup(kallsyms_deinit) = { 0 };
 	struct modules modules cleanup(modules_deinit) = { 0 };
-	int r = read_modules(modules_fd, &modules, problem);
+	int r = read_modules(files->list_fd, &modules, problem);
 
-	if (r == 0)
-		r = read_kallsyms(kallsyms_fd, page_bytes, &kallsyms, problem);
 	if (r != 0)
 		return r;
-	ranges.fingerprint = fingerprint_of(&modules);
-	r = text_ranges_check(&ranges, modules_fd);
+	ranges.fingerprint = fingerprint_of(files, &modules);
+	r = read_kallsyms(kallsyms_fd, page_bytes, &kallsyms, problem);
+	if (r != 0)
+		return r;
+	r = text_ranges_check(&ranges, files);
 	if (r == TEXT_RANGES_E_CHANGING)
 		return problem_set(problem, r, "live text: modules come and go");
 	if (r == 0)
-		r = collect(&kallsyms, &modules, page_bytes, &ranges);
+		r = collect(&kallsyms, &modules, files, page_bytes, &ranges);
 	if (r != 0)
 		return r;
 	*ret = ranges;
@@ -173,13 +200,13 @@ bool text_ranges_has(const struct text_ranges *ranges, uint64_t ip, bool *ret_is
 	return true;
 }
 
-int text_ranges_check(const struct text_ranges *ranges, int modules_fd)
+int text_ranges_check(const struct text_ranges *ranges, const struct text_module_files *files)
 {
 	struct modules now cleanup(modules_deinit) = { 0 };
 	struct problem ignored = { "" };
-	int r = read_modules(modules_fd, &now, &ignored);
+	int r = read_modules(files->list_fd, &now, &ignored);
 
 	if (r != 0)
 		return r;
-	return fingerprint_of(&now) == ranges->fingerprint ? 0 : TEXT_RANGES_E_CHANGING;
+	return fingerprint_of(files, &now) == ranges->fingerprint ? 0 : TEXT_RANGES_E_CHANGING;
 }

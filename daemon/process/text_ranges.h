@@ -6,6 +6,12 @@
  * that is loaded, neither coming nor going, from the page of its first text symbol to that of its
  * last. Nothing else is code here: not what ran while it booted, no trampolines, no programs of
  * others.
+ *
+ * A module whose symbols of initialization are still shown is not there yet, though the kernel says
+ * "Live": between them is what is not code. Livepatches show theirs as long as they live, so there
+ * is no live text of them. A module that was unloaded and loaded anew between two looks, with the
+ * name, the size and the state it had, is another one: its folder of /sys/module has another inode
+ * number, which the kernel gives to no folder twice (kernfs_ino(), fs/kernfs/dir.c, Linux 6.12).
  */
 
 #include <stdbool.h>
@@ -20,8 +26,10 @@ struct text_ranges {
 	struct ip_range image;	  /* to whole pages */
 	struct ip_range *modules; /* owned; n_modules, normalized, to whole pages */
 	size_t n_modules;
-	size_t n_refused;     /* modules whose symbols do not fit what the kernel says of them */
-	uint64_t fingerprint; /* of what /proc/modules said before and after */
+	/* live modules: whose symbols do not fit what the kernel says of them, … */
+	size_t n_refused;
+	size_t n_initializing; /* … are not those of code that stays; or which have no folder */
+	uint64_t fingerprint;  /* of what the kernel said before and after of which are loaded */
 };
 
 enum {
@@ -29,20 +37,27 @@ enum {
 	TEXT_RANGES_E_CHANGING,	  /* modules came or went meanwhile: try again */
 };
 
+/* What says which modules are loaded; neither is read on from where it stands. */
+struct text_module_files {
+	int list_fd;	/* /proc/modules; -1: a kernel without modules */
+	int folders_fd; /* /sys/module, of which nothing is opened; -1: then no module is given */
+};
+
 /*
- * Of /proc/kallsyms and /proc/modules (-1: a kernel without modules), from their starts;
- * page_bytes are the machine's. 0; TEXT_RANGES_E_* and a sentence; -EBADMSG; -errno.
+ * Of /proc/kallsyms and modules; page_bytes are the machine's. 0; TEXT_RANGES_E_* and a sentence;
+ * -EBADMSG; -errno.
  */
-must_check int text_ranges_read(int kallsyms_fd, int modules_fd, uint64_t page_bytes,
-				struct text_ranges *ret, struct problem *problem);
+must_check int text_ranges_read(int kallsyms_fd, const struct text_module_files *modules,
+				uint64_t page_bytes, struct text_ranges *ret,
+				struct problem *problem);
 void text_ranges_deinit(struct text_ranges *ranges); /* accepts a null-initialised one */
 
 /* Whether TEXT_PAGE_BYTES from ip, a multiple of them, are code; *ret_is_module: not the image's.
  */
 bool text_ranges_has(const struct text_ranges *ranges, uint64_t ip, bool *ret_is_module);
 /*
- * Whether the modules are those of when the ranges were read, in the same states. Their addresses
- * this does not tell: it may be hidden from who opened modules_fd. 0; TEXT_RANGES_E_CHANGING;
- * -errno.
+ * Whether the modules are those of when the ranges were read, each loaded that one time, in the
+ * same states. Then they were so all the time in between. 0; TEXT_RANGES_E_CHANGING; -errno.
  */
-must_check int text_ranges_check(const struct text_ranges *ranges, int modules_fd);
+must_check int text_ranges_check(const struct text_ranges *ranges,
+				 const struct text_module_files *modules);

@@ -19,7 +19,6 @@
 #include <unistd.h>
 #include "base/problem.h"
 #include "kernel/kcore.h"
-#include "text_ranges.h"
 
 struct text_server {
 	struct text_server_config config;
@@ -28,8 +27,8 @@ struct text_server {
 	struct text_ranges ranges;
 	bool has_ranges;
 	struct problem why; /* it has none */
-	bool has_looked;
-	uint64_t looked_ns;
+	uint64_t n_looks;
+	uint64_t looked_ns; /* when last, if ever */
 };
 
 /* What is read for one reply. */
@@ -109,16 +108,22 @@ bool text_server_is_kallsyms(int fd)
 	return strcmp(path, "/proc/kallsyms") == 0 || strcmp(path, "/kallsyms") == 0;
 }
 
+static int kallsyms_of(const struct text_server *server)
+{
+	int fd = server->config.files.kallsyms_fd;
+
+	return fd >= 0 ? fd : server->kallsyms_fd;
+}
+
 static int look(struct text_server *server, struct problem *problem)
 {
 	const struct text_files *files = &server->config.files;
 	struct text_ranges ranges;
-	int fd = files->kallsyms_fd >= 0 ? files->kallsyms_fd : server->kallsyms_fd;
-	int r;
+	int fd = kallsyms_of(server), r;
 
 	if (fd < 0)
 		return problem_set(problem, -EBADF, "live text: nobody has opened kallsyms");
-	r = text_ranges_read(fd, files->modules_fd, server->config.page_bytes, &ranges, problem);
+	r = text_ranges_read(fd, &files->modules, server->config.page_bytes, &ranges, problem);
 	if (r != 0)
 		return r;
 	text_ranges_deinit(&server->ranges);
@@ -132,7 +137,8 @@ static void look_again(struct text_server *server, uint64_t now_ns)
 	struct problem problem = { "" };
 	int r;
 
-	server->has_looked = true;
+	/* where there is nothing to read, it costs nothing */
+	server->n_looks += kallsyms_of(server) >= 0;
 	server->looked_ns = now_ns;
 	r = look(server, &problem);
 	server->has_ranges = r == 0;
@@ -143,13 +149,13 @@ static void look_again(struct text_server *server, uint64_t now_ns)
 
 static bool may_look(const struct text_server *server, uint64_t now_ns)
 {
-	return !server->has_looked || now_ns - server->looked_ns >= server->config.look_ns;
+	return server->n_looks == 0 || now_ns - server->looked_ns >= server->config.look_ns;
 }
 
 static bool is_current(const struct text_server *server)
 {
 	return server->has_ranges &&
-	       text_ranges_check(&server->ranges, server->config.files.modules_fd) == 0;
+	       text_ranges_check(&server->ranges, &server->config.files.modules) == 0;
 }
 
 /* A server that has its own needs no other's; one that has neither takes what comes. */
@@ -158,7 +164,6 @@ static void take_kallsyms(struct text_server *server, int fd)
 	if (server->config.files.kallsyms_fd < 0 && fd >= 0 && text_server_is_kallsyms(fd)) {
 		close_cleanup(&server->kallsyms_fd);
 		server->kallsyms_fd = fd;
-		server->has_looked = false;
 	} else {
 		close_cleanup(&fd);
 	}
@@ -268,6 +273,11 @@ static size_t on_pages(struct text_server *server, const struct text_request *re
 }
 
 /* answers */
+
+uint64_t text_server_n_looks(const struct text_server *server)
+{
+	return server->n_looks;
+}
 
 size_t text_server_answer(struct text_server *server, const void *bytes, size_t n_bytes, int fd,
 			  uint64_t now_ns, void *to)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include "base/macros.h"
 #include "text_protocol.h"
+#include "text_ranges.h"
 
 struct problem;
 struct text_server;
@@ -24,13 +25,16 @@ struct text_server;
 struct text_files {
 	int kcore_fd;
 	int kallsyms_fd; /* -1: comes with TEXT_BEGIN */
-	int modules_fd;	 /* -1: a kernel without modules */
+	struct text_module_files modules;
 };
 
 struct text_server_config {
 	struct text_files files;
 	uint64_t page_bytes; /* the machine's */
-	/* Not looked what is code more often than that: it takes a tenth of a second. */
+	/*
+	 * Not looked what is code more often than that, whatever comes with a request: it takes a
+	 * tenth of a second. Modules that have changed are a reason to look at once.
+	 */
 	uint64_t look_ns;
 };
 
@@ -51,5 +55,7 @@ DEFINE_CLEANUP(struct text_server, text_server, text_server_free)
  */
 size_t text_server_answer(struct text_server *server, const void *bytes, size_t n_bytes, int fd,
 			  uint64_t now_ns, void *to);
+/* How often it has read kallsyms. */
+uint64_t text_server_n_looks(const struct text_server *server);
 /* Whether an open file is /proc/kallsyms of whatever mount. */
 bool text_server_is_kallsyms(int fd);

@@ -43,6 +43,38 @@ static void test_kallsyms_image_bounds_are_found(void **state)
 	}
 }
 
+/* Types as the kernel shows them while a module is initialized, and afterwards. */
+static void test_kallsyms_what_is_dropped_after_init_is_seen(void **state)
+{
+	static const struct {
+		const char *line;
+		bool has_init;
+	} cases[] = {
+		{ "ffffffff81001230 u printk\t[one]\n", true },
+		{ "ffffffffc0d00100 ? __UNIQUE_ID_license1\t[one]\n", true },
+		{ "ffffffffc0d00100 n debugging\t[one]\n", true },
+		{ "ffffffffc0d00100 d __this_module\t[one]\n", false },
+		{ "ffffffffc0d00100 r __ksymtab_f\t[one]\n", false },
+		{ "ffffffffc0d00100 b zeros\t[one]\n", false },
+		{ "ffffffffc0d00100 W weak\t[one]\n", false },
+		{ "ffffffffc0d00100 v weak_object\t[one]\n", false },
+		{ "ffffffffc0d00100 a per_cpu\t[one]\n", false },
+	};
+	char text[1024];
+
+	for (size_t i = 0; i < array_size(cases); i++) {
+		struct kallsyms k cleanup(kallsyms_deinit) = { 0 };
+		const struct kallsyms_module *one;
+
+		snprintf(text, sizeof(text), "%s%sffffffffc0d00000 t f\t[one]\n", IMAGE_SYMBOLS,
+			 cases[i].line);
+		assert_int_equal(parse_kallsyms(text, 1000, &k, NULL), 0);
+		one = kallsyms_find_module(&k, "one");
+		assert_int_equal(one->has_init, cases[i].has_init);
+		assert_int_equal(one->first_ip, 0xffffffffc0d00000);
+	}
+}
+
 static void test_kallsyms_modules_have_bounds_of_their_text_symbols(void **state)
 {
 	for (size_t i = 0; i < 3; i++) {
@@ -338,6 +370,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kallsyms_image_bounds_are_found),
+		cmocka_unit_test(test_kallsyms_what_is_dropped_after_init_is_seen),
 		cmocka_unit_test(test_kallsyms_modules_have_bounds_of_their_text_symbols),
 		cmocka_unit_test(test_kallsyms_named_functions_end_at_the_next_symbol),
 		cmocka_unit_test(test_kallsyms_last_function_ends_with_its_owner),

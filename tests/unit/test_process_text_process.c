@@ -30,6 +30,7 @@
 
 struct fixture {
 	char proc[40];
+	struct example_folders folders;
 };
 
 static void put(const struct fixture *f, const char *name, const void *bytes, size_t n_bytes)
@@ -54,6 +55,7 @@ static int setup(void **state)
 	put(f, "kcore", core, sizeof(core));
 	put(f, "kallsyms", EXAMPLE_KALLSYMS, strlen(EXAMPLE_KALLSYMS));
 	put(f, "modules", EXAMPLE_MODULES, strlen(EXAMPLE_MODULES));
+	assert_true(example_folders_init(&f->folders));
 	*state = f;
 	return 0;
 }
@@ -73,6 +75,7 @@ static int teardown(void **state)
 	drop(f, "kcore");
 	drop(f, "kallsyms");
 	drop(f, "modules");
+	example_folders_deinit(&f->folders);
 	rmdir(f->proc);
 	free(f);
 	return 0;
@@ -85,6 +88,7 @@ static int start(const struct fixture *f, struct text_process **ret_process, int
 	const struct text_process_config config = {
 		.user = &nobody,
 		.proc_root = f->proc,
+		.modules_root = f->folders.path,
 		.page_bytes = PAGE,
 	};
 
@@ -247,7 +251,8 @@ static int run_service(const struct service *s)
 
 	files->kcore_fd = openat(dir_fd, "kcore", O_RDONLY);
 	files->kallsyms_fd = openat(dir_fd, "kallsyms", O_RDONLY);
-	files->modules_fd = openat(dir_fd, "modules", O_RDONLY);
+	files->modules.list_fd = openat(dir_fd, "modules", O_RDONLY);
+	files->modules.folders_fd = open(s->f->folders.path, O_PATH | O_DIRECTORY);
 	if (s->uid != 0 && setresuid(s->uid, s->uid, s->uid) < 0)
 		return 120;
 	return -text_serve(s->connection_fd, &service, &problem) & 0x7f;

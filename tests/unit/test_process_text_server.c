@@ -21,6 +21,7 @@
 
 struct fixture {
 	struct text_files files;
+	struct example_folders folders;
 	struct text_server *server;
 	uint64_t now_ns;
 	uint32_t serial;
@@ -33,8 +34,12 @@ static void open_server(struct fixture *f, const char *kallsyms, const char *mod
 	struct text_server_config config = { .page_bytes = PAGE, .look_ns = SECOND };
 	struct problem problem = { "" };
 
-	f->files = (struct text_files){ example_core(), example_text_file(kallsyms),
-					modules ? example_text_file(modules) : -1 };
+	f->files = (struct text_files){
+		example_core(),
+		kallsyms ? example_text_file(kallsyms) : -1,
+		{ modules ? example_text_file(modules) : -1,
+		  open(f->folders.path, O_PATH | O_DIRECTORY | O_CLOEXEC) },
+	};
 	config.files = f->files;
 	if (text_server_new(&config, &f->server, &problem))
 		fail_msg("%s", problem.text);
@@ -42,7 +47,10 @@ static void open_server(struct fixture *f, const char *kallsyms, const char *mod
 
 static int setup(void **state)
 {
-	*state = calloc(1, sizeof(struct fixture));
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_true(example_folders_init(&f->folders));
+	*state = f;
 	return 0;
 }
 
@@ -53,7 +61,9 @@ static int teardown(void **state)
 	text_server_free(f->server);
 	close_cleanup(&f->files.kcore_fd);
 	close_cleanup(&f->files.kallsyms_fd);
-	close_cleanup(&f->files.modules_fd);
+	close_cleanup(&f->files.modules.list_fd);
+	close_cleanup(&f->files.modules.folders_fd);
+	example_folders_deinit(&f->folders);
 	free(f);
 	return 0;
 }
@@ -231,6 +241,56 @@ static void test_text_server_a_module_that_claims_the_image_is_refused(void **st
 	assert_int_equal(ask_one(f, IMAGE_IP + 3 * PAGE), 0);
 }
 
+/*
+ * Live, but not yet without its init text, which is in reach; its data are in between. Before the
+ * fix these were given as its code.
+ */
+static void test_text_server_a_module_that_has_just_come_is_not_given(void **state)
+{
+	static const char *const dropped[] = {
+		"ffffffff81001230 u a_function\t[mod]\n",
+		"ffffffffc0002800 ? __UNIQUE_ID_license1\t[mod]\n",
+		"ffffffffc0002800 n debugging\t[mod]\n",
+	};
+	const uint64_t ips[] = { MODULES_IP, MODULES_IP + 2 * PAGE, MODULES_IP + 4 * PAGE,
+				 IMAGE_IP };
+	struct fixture *f = *state;
+	char kallsyms[1024];
+
+	for (size_t i = 0; i < array_size(dropped); i++) {
+		snprintf(kallsyms, sizeof(kallsyms), "%sffffffffc0002ff0 t init_module\t[mod]\n%s",
+			 EXAMPLE_KALLSYMS, dropped[i]);
+		open_server(f, kallsyms, EXAMPLE_MODULES);
+		assert_int_equal(begin(f), 0);
+		assert_int_equal(reply_of(f)->n_modules, 0);
+		assert_int_equal(ask(f, ips, 4), 8);
+		/* when it is there, its size has changed */
+		rewrite(f->files.kallsyms_fd, EXAMPLE_KALLSYMS);
+		rewrite(f->files.modules.list_fd, "mod 9000 3 - Live 0x0000000000000000 (OE)\n");
+		f->now_ns += SECOND;
+		assert_int_equal(ask(f, ips, 4), 9);
+		text_server_free(f->server);
+		f->server = NULL;
+	}
+}
+
+/* Nobody could tell it from another one of its name. */
+static void test_text_server_a_module_without_a_folder_is_not_given(void **state)
+{
+	struct fixture *f = *state;
+
+	open_server(f, EXAMPLE_KALLSYMS, EXAMPLE_MODULES);
+	close_cleanup(&f->files.modules.folders_fd);
+	text_server_free(f->server);
+	assert_int_equal(text_server_new(&(struct text_server_config){ f->files, PAGE, SECOND },
+					 &f->server, &(struct problem){ "" }),
+			 0);
+	assert_int_equal(begin(f), 0);
+	assert_int_equal(reply_of(f)->n_modules, 0);
+	assert_int_equal(ask_one(f, MODULES_IP), 0);
+	assert_int_equal(ask_one(f, IMAGE_IP), 1);
+}
+
 /* when it does not know */
 
 static void test_text_server_before_it_was_told_to_begin_gives_nothing(void **state)
@@ -278,7 +338,7 @@ static void test_text_server_a_module_that_went_is_not_given(void **state)
 
 	open_server(f, EXAMPLE_KALLSYMS, EXAMPLE_MODULES);
 	assert_int_equal(begin(f), 0);
-	rewrite(f->files.modules_fd, "coming 4096 1 - Loading 0x0000000000000000\n");
+	rewrite(f->files.modules.list_fd, "coming 4096 1 - Loading 0x0000000000000000\n");
 	assert_int_equal(ask(f, ips, 3), 2);
 	assert_int_equal(page_of(f, 0)[0], 16 + 1);
 	/* nor when it has looked again */
@@ -293,8 +353,8 @@ static void test_text_server_use_of_a_module_is_no_change(void **state)
 
 	open_server(f, EXAMPLE_KALLSYMS, EXAMPLE_MODULES);
 	assert_int_equal(begin(f), 0);
-	rewrite(f->files.modules_fd, "mod 12288 9 x,y, Live 0x0000000000000000 (OE)\n"
-				     "coming 4096 1 - Loading 0x0000000000000000\n");
+	rewrite(f->files.modules.list_fd, "mod 12288 9 x,y, Live 0x0000000000000000 (OE)\n"
+					  "coming 4096 1 - Loading 0x0000000000000000\n");
 	assert_int_equal(ask_one(f, MODULES_IP), 1);
 }
 
@@ -304,13 +364,54 @@ static void test_text_server_a_module_that_came_is_found_at_last(void **state)
 
 	open_server(f, EXAMPLE_KALLSYMS, EXAMPLE_MODULES);
 	assert_int_equal(begin(f), 0);
-	rewrite(f->files.modules_fd, "coming 4096 1 - Live 0x0000000000000000\n" EXAMPLE_MODULES);
+	rewrite(f->files.modules.list_fd,
+		"coming 4096 1 - Live 0x0000000000000000\n" EXAMPLE_MODULES);
 	/* not looked all the time … */
 	assert_int_equal(ask_one(f, MODULES_IP + 4 * PAGE), 0);
 	f->now_ns += SECOND;
 	/* … but then without being told, too */
 	assert_int_equal(ask_one(f, MODULES_IP + 4 * PAGE), 1);
 	assert_int_equal(page_of(f, 0)[0], 32 + 4);
+}
+
+/*
+ * The same name, size and state, at another place. Before the fix it was not noticed, and what is
+ * now at its old place was given.
+ */
+static void test_text_server_a_module_that_was_loaded_anew_is_another_one(void **state)
+{
+	const uint64_t ips[] = { MODULES_IP, MODULES_IP + PAGE, IMAGE_IP };
+	struct fixture *f = *state;
+
+	open_server(f, EXAMPLE_KALLSYMS, EXAMPLE_MODULES);
+	assert_int_equal(begin(f), 0);
+	assert_int_equal(ask(f, ips, 3), 7);
+	assert_true(example_reload(&f->folders));
+	rewrite(f->files.kallsyms_fd, "ffffffff81000000 T _text\nffffffff81000000 T _stext\n"
+				      "ffffffff81002ff0 T _etext\n"
+				      "ffffffffc0001000 t first\t[mod]\n"
+				      "ffffffffc0002010 t last\t[mod]\n");
+	assert_int_equal(ask(f, ips, 3), 4);
+	/* it has to be told, or to be asked for what it does not know yet */
+	assert_int_equal(begin(f), 0);
+	assert_int_equal(ask(f, ips, 3), 6);
+}
+
+/* While kallsyms is read: in the moment between two looks. */
+static void test_text_ranges_a_module_that_is_loaded_anew_meanwhile_is_seen(void **state)
+{
+	struct fixture *f = *state;
+	struct problem problem = { "" };
+	struct text_ranges ranges;
+
+	open_server(f, EXAMPLE_KALLSYMS, EXAMPLE_MODULES);
+	assert_int_equal(
+		text_ranges_read(f->files.kallsyms_fd, &f->files.modules, PAGE, &ranges, &problem),
+		0);
+	assert_int_equal(text_ranges_check(&ranges, &f->files.modules), 0);
+	assert_true(example_reload(&f->folders));
+	assert_int_equal(text_ranges_check(&ranges, &f->files.modules), TEXT_RANGES_E_CHANGING);
+	text_ranges_deinit(&ranges);
 }
 
 /* requests */
@@ -352,6 +453,32 @@ static void test_text_server_descriptors_do_not_stay(void **state)
 		assert_int_equal(fcntl(fds[i], F_GETFD), -1);
 	}
 	assert_int_equal(ask_one(f, IMAGE_IP), 1);
+}
+
+/*
+ * Before the fix each descriptor was a reason to read all of it again, as often as somebody sent
+ * one: now there is one look in look_ns, as long as what it saw is as it was.
+ */
+static void test_text_server_another_descriptor_is_no_reason_to_look(void **state)
+{
+	struct fixture *f = *state;
+	struct text_request request = { .magic = TEXT_REQUEST_MAGIC, .kind = TEXT_BEGIN };
+	int fds[3];
+
+	open_server(f, NULL, EXAMPLE_MODULES);
+	/* none came yet, which costs nothing: the next one is not late */
+	assert_int_equal(begin(f), TEXT_E_UNKNOWN);
+	for (size_t i = 0; i < array_size(fds); i++) {
+		fds[i] = open("/proc/kallsyms", O_RDONLY);
+		if (fds[i] < 0)
+			skip_because("there is no /proc/kallsyms");
+		text_server_answer(f->server, &request, sizeof(request), fds[i], f->now_ns,
+				   f->reply);
+		assert_int_equal(text_server_n_looks(f->server), 1);
+	}
+	f->now_ns += SECOND;
+	assert_true(begin(f) >= 0);
+	assert_int_equal(text_server_n_looks(f->server), 2);
 }
 
 static void test_text_server_only_kallsyms_is_kallsyms(void **state)
@@ -406,7 +533,7 @@ static void test_text_server_a_core_that_is_none_is_refused(void **state)
 	int fd = example_text_file("not a core, whatever it is called");
 
 	(void)state;
-	config.files = (struct text_files){ fd, -1, -1 };
+	config.files = (struct text_files){ fd, -1, { -1, -1 } };
 	assert_true(text_server_new(&config, &server, &problem) < 0);
 	assert_int_not_equal(problem.text[0], '\0');
 	assert_null(server);
@@ -423,9 +550,11 @@ static void open_machine(struct fixture *f)
 	};
 	struct problem problem = { "" };
 
-	f->files = (struct text_files){ open("/proc/kcore", O_RDONLY),
-					open("/proc/kallsyms", O_RDONLY),
-					open("/proc/modules", O_RDONLY) };
+	f->files = (struct text_files){
+		open("/proc/kcore", O_RDONLY),
+		open("/proc/kallsyms", O_RDONLY),
+		{ open("/proc/modules", O_RDONLY), open("/sys/module", O_PATH | O_DIRECTORY) },
+	};
 	if (f->files.kcore_fd < 0)
 		skip_because("/proc/kcore cannot be opened");
 	config.files = f->files;
@@ -442,9 +571,9 @@ static void test_text_server_of_this_machine_gives_its_code(void **state)
 	struct problem problem = { "" };
 
 	open_machine(f);
-	assert_int_equal(text_ranges_read(f->files.kallsyms_fd, f->files.modules_fd, PAGE, &ranges,
-					  &problem),
-			 0);
+	assert_int_equal(
+		text_ranges_read(f->files.kallsyms_fd, &f->files.modules, PAGE, &ranges, &problem),
+		0);
 	assert_int_equal(ask_one(f, ranges.image.start_ip), 1);
 	assert_int_equal(ask_one(f, ranges.image.end_ip - PAGE), 1);
 	assert_int_equal(ask_one(f, ranges.image.start_ip - PAGE), 0);
@@ -465,14 +594,19 @@ int main(void)
 		TEST(test_text_server_code_beyond_the_core_is_not_given),
 		TEST(test_text_server_a_module_with_symbols_far_apart_is_refused),
 		TEST(test_text_server_a_module_that_claims_the_image_is_refused),
+		TEST(test_text_server_a_module_that_has_just_come_is_not_given),
+		TEST(test_text_server_a_module_without_a_folder_is_not_given),
 		TEST(test_text_server_before_it_was_told_to_begin_gives_nothing),
 		TEST(test_text_server_hidden_addresses_are_a_reason),
 		TEST(test_text_server_no_kallsyms_is_a_reason),
 		TEST(test_text_server_a_module_that_went_is_not_given),
 		TEST(test_text_server_use_of_a_module_is_no_change),
 		TEST(test_text_server_a_module_that_came_is_found_at_last),
+		TEST(test_text_server_a_module_that_was_loaded_anew_is_another_one),
+		TEST(test_text_ranges_a_module_that_is_loaded_anew_meanwhile_is_seen),
 		TEST(test_text_server_what_is_no_request_gets_an_answer),
 		TEST(test_text_server_descriptors_do_not_stay),
+		TEST(test_text_server_another_descriptor_is_no_reason_to_look),
 		TEST(test_text_server_only_kallsyms_is_kallsyms),
 		TEST(test_text_server_what_is_mounted_there_is_not_kallsyms),
 		TEST(test_text_server_a_core_that_is_none_is_refused),

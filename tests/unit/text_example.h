@@ -8,14 +8,19 @@
  *
  *	IMAGE_IP   text, text, text | data, data
  *	MODULES_IP text, text | data | nothing | text of one that is loading
+ *
+ * And sys/module: a folder for each, whose inode number tells who was loaded when.
  */
 
 #include <elf.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define IMAGE_IP 0xffffffff81000000ull
@@ -95,4 +100,54 @@ static inline int example_core(void)
 
 	example_fill_core(file);
 	return example_file(file, sizeof(file));
+}
+
+/* Every module of the examples has one; of "mod" there is a second one, of its next life. */
+struct example_folders {
+	char path[40];
+};
+
+static const char *const example_names[] = { "mod", "coming", "hole", "liar", "next" };
+#define EXAMPLE_NAMES (sizeof(example_names) / sizeof(example_names[0]))
+
+static inline void example_folder_path(const struct example_folders *folders, const char *name,
+				       char path[80])
+{
+	snprintf(path, 80, "%s/%s", folders->path, name);
+}
+
+static inline bool example_folders_init(struct example_folders *folders)
+{
+	char path[80];
+
+	strcpy(folders->path, "/tmp/autofdod-module.XXXXXX");
+	if (!mkdtemp(folders->path) || chmod(folders->path, 0755) < 0)
+		return false;
+	for (size_t i = 0; i < EXAMPLE_NAMES; i++) {
+		example_folder_path(folders, example_names[i], path);
+		if (mkdir(path, 0755) < 0)
+			return false;
+	}
+	return true;
+}
+
+static inline void example_folders_deinit(struct example_folders *folders)
+{
+	char path[80];
+
+	for (size_t i = 0; i < EXAMPLE_NAMES; i++) {
+		example_folder_path(folders, example_names[i], path);
+		rmdir(path);
+	}
+	rmdir(folders->path);
+}
+
+/* "mod" is unloaded and loaded anew. */
+static inline bool example_reload(const struct example_folders *folders)
+{
+	char path[80], next[80];
+
+	example_folder_path(folders, "mod", path);
+	example_folder_path(folders, "next", next);
+	return rmdir(path) == 0 && rename(next, path) == 0;
 }

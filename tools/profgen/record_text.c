@@ -84,6 +84,12 @@ static void report(const struct arguments *a, const struct text_copy_stats *stat
 		"autofdod-profgen: %s: %" PRIu64 " KiB of text: the kernel and %" PRIu64
 		" stretches of modules\n",
 		a->output, stats->n_text_bytes >> 10, stats->n_modules);
+	if (stats->n_left_out)
+		fprintf(stderr,
+			"autofdod-profgen: warning: %" PRIu64
+			" modules are left out, whose text is not known: being initialized, "
+			"livepatches, or not in sys/module\n",
+			stats->n_left_out);
 	if (stats->n_missing_pages)
 		fprintf(stderr,
 			"autofdod-profgen: warning: %" PRIu64

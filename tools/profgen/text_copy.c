@@ -30,9 +30,10 @@
 #define MACHINE EM_X86_64
 #endif
 
-/* Files of /proc; -1: it has none. */
+/* -1: there is none. */
 struct sources {
-	int kcore_fd, kallsyms_fd, modules_fd;
+	int kcore_fd, kallsyms_fd;
+	struct text_module_files modules;
 };
 
 struct copy {
@@ -80,9 +81,12 @@ static int open_sources(const struct text_copy_config *config, struct sources *f
 
 	if (r < 0)
 		return problem_set(problem, r, "/proc/kallsyms: %s", strerror(-r));
-	r = open_source(config, "proc/modules", &from->modules_fd);
+	r = open_source(config, "proc/modules", &from->modules.list_fd);
 	if (r < 0 && r != -ENOENT)
 		return problem_set(problem, r, "/proc/modules: %s", strerror(-r));
+	r = open_source(config, "sys/module", &from->modules.folders_fd);
+	if (r < 0 && r != -ENOENT)
+		return problem_set(problem, r, "/sys/module: %s", strerror(-r));
 	r = open_source(config, "proc/kcore", &from->kcore_fd);
 	return r < 0 ? refused_kcore(config, -r, problem) : 0;
 }
@@ -299,17 +303,18 @@ static int try_all(const struct text_copy_config *config, struct copy *c, struct
 	text_ranges_deinit(&c->ranges);
 	c->stats = (struct text_copy_stats){ 0 };
 	remove_files(c);
-	r = text_ranges_read(c->from.kallsyms_fd, c->from.modules_fd, config->page_bytes,
-			     &c->ranges, problem);
+	r = text_ranges_read(c->from.kallsyms_fd, &c->from.modules, config->page_bytes, &c->ranges,
+			     problem);
 	if (r == 0)
 		r = copy_text(c, problem);
 	if (r == 0)
 		r = copy_file(c, c->from.kallsyms_fd, "kallsyms", problem);
 	if (r == 0)
-		r = copy_file(c, c->from.modules_fd, "modules", problem);
+		r = copy_file(c, c->from.modules.list_fd, "modules", problem);
 	if (r == 0)
-		r = text_ranges_check(&c->ranges, c->from.modules_fd);
+		r = text_ranges_check(&c->ranges, &c->from.modules);
 	c->stats.n_modules = c->ranges.n_modules;
+	c->stats.n_left_out = c->ranges.n_refused + c->ranges.n_initializing;
 	return r;
 }
 
@@ -342,7 +347,8 @@ static void copy_deinit(struct copy *c)
 {
 	close_cleanup(&c->from.kcore_fd);
 	close_cleanup(&c->from.kallsyms_fd);
-	close_cleanup(&c->from.modules_fd);
+	close_cleanup(&c->from.modules.list_fd);
+	close_cleanup(&c->from.modules.folders_fd);
 	close_cleanup(&c->directory_fd);
 	kcore_free(c->kcore);
 	text_ranges_deinit(&c->ranges);
@@ -405,7 +411,7 @@ static int copy_into(const struct text_copy_config *config, struct copy *c, cons
 int text_copy(const struct text_copy_config *config, const char *path,
 	      struct text_copy_stats *ret_stats, struct problem *problem)
 {
-	cleanup(copy_deinit) struct copy c = { .from = { -1, -1, -1 }, .directory_fd = -1 };
+	cleanup(copy_deinit) struct copy c = { .from = { -1, -1, { -1, -1 } }, .directory_fd = -1 };
 	int r = open_sources(config, &c.from, problem);
 
 	if (r == 0)

@@ -23,6 +23,8 @@ struct text_copy_stats {
 	uint64_t n_text_bytes;
 	uint64_t n_modules;	  /* stretches of modules' text: neighbours may be one */
 	uint64_t n_missing_pages; /* of modules, which could not be read: zeros */
+	/* modules whose text is not known: being initialized, livepatches, without sys/module */
+	uint64_t n_left_out;
 };
 
 /*
