@@ -5,7 +5,10 @@
  * begun when the next block starts. Let `last` be the last one begun, `next`
  * the address after it, and `to` where the new block starts:
  *
- *	to == next			straight on: a block boundary of TCG's
+ *	to == next			straight on: a block boundary of TCG's,
+ *					but where `last` is an IRET or the like:
+ *					the kernel serializes CPUs with one to
+ *					the next instruction (sync_core())
  *	to == last			QEMU began the instruction again: another
  *					round of a rep, or I/O that had to be
  *					the last instruction of a block
@@ -50,6 +53,7 @@ struct block *block_new(const struct qemu_plugin_tb *tb)
 	n_bytes = qemu_plugin_insn_size(insn);
 	block->offsets[n_insns] = block->offsets[n_insns - 1] + n_bytes;
 	block->ends_in_branch = insn_is_branch(qemu_plugin_insn_data(insn), n_bytes);
+	block->ends_in_transfer = insn_is_transfer(qemu_plugin_insn_data(insn), n_bytes);
 	block->ends_in_syscall = insn_is_syscall(qemu_plugin_insn_data(insn), n_bytes);
 	return block;
 }
@@ -86,6 +90,7 @@ enum transition block_transition(const struct kernel *kernel, const struct block
 				 uint64_t n_begun, struct block *block,
 				 struct transition_counts *counts, uint64_t *ret_from)
 {
+	bool is_finished = n_begun == before->n_insns;
 	enum entry_kind kind;
 	uint64_t last;
 
@@ -94,7 +99,8 @@ enum transition block_transition(const struct kernel *kernel, const struct block
 		return TRANSITION_CUT;
 	}
 	last = before->first + before->offsets[n_begun - 1];
-	if (block->first == before->first + before->offsets[n_begun])
+	if (block->first == before->first + before->offsets[n_begun] &&
+	    !(is_finished && before->ends_in_transfer))
 		return TRANSITION_STRAIGHT;
 	if (block->first == last)
 		return TRANSITION_RESTART;
@@ -103,7 +109,7 @@ enum transition block_transition(const struct kernel *kernel, const struct block
 		counts->n_interrupts++;
 		return interrupt_source(before, n_begun, kind, ret_from);
 	}
-	if (n_begun == before->n_insns && before->ends_in_branch) {
+	if (is_finished && before->ends_in_branch) {
 		*ret_from = last;
 		return TRANSITION_BRANCH;
 	}

@@ -19,7 +19,8 @@ struct block {
 	uint32_t n_insns;
 	uint8_t kind; /* enum entry_kind, once is_classified */
 	bool is_classified;
-	bool ends_in_branch; /* the last instruction may jump */
+	bool ends_in_branch;   /* the last instruction may jump */
+	bool ends_in_transfer; /* … always does, if only to the next one */
 	bool ends_in_syscall;
 	uint16_t offsets[]; /* n_insns + 1: starts, then the end */
 };

@@ -14,11 +14,15 @@ static const uint8_t prefixes[] = {
 	0xf0, 0xf2, 0xf3,	/* lock, bnd, rep */
 };
 
+/* Those that go on elsewhere, always. */
+static const uint8_t transfers[] = {
+	0xc2, 0xc3, 0xca, 0xcb, 0xcf, /* ret, lret, iret */
+	0xe8, 0xe9, 0xeb,	      /* call, jmp */
+};
+
 static const uint8_t branches[] = {
-	0xc2, 0xc3, 0xca, 0xcb, /* ret, lret */
-	0xcc, 0xcd, 0xcf, 0xf1, /* int3, int, iret, int1 */
+	0xcc, 0xcd, 0xf1,	/* int3, int, int1 */
 	0xe0, 0xe1, 0xe2, 0xe3, /* loop, jrcxz */
-	0xe8, 0xe9, 0xeb,	/* call, jmp */
 };
 
 static const uint8_t branches_0f[] = {
@@ -32,6 +36,11 @@ static bool is_prefix(uint8_t byte)
 	if (byte >= 0x40 && byte <= 0x4f) /* REX */
 		return true;
 	return memchr(prefixes, byte, sizeof(prefixes));
+}
+
+static bool is_transfer(uint8_t byte)
+{
+	return memchr(transfers, byte, sizeof(transfers));
 }
 
 static bool is_branch(uint8_t byte)
@@ -59,24 +68,31 @@ static size_t find_opcode(const uint8_t *bytes, size_t n_bytes)
 	return i;
 }
 
+bool insn_is_transfer(const uint8_t *bytes, size_t n_bytes)
+{
+	size_t i = find_opcode(bytes, n_bytes);
+
+	if (i == n_bytes)
+		return false;
+	if (is_transfer(bytes[i]))
+		return true;
+	if (i + 1 < n_bytes && bytes[i] == 0xff) {
+		uint8_t reg = bytes[i + 1] >> 3 & 7; /* of ModRM */
+
+		return reg >= 2 && reg <= 5; /* call, lcall, jmp, ljmp */
+	}
+	return false;
+}
+
 bool insn_is_branch(const uint8_t *bytes, size_t n_bytes)
 {
 	size_t i = find_opcode(bytes, n_bytes);
 
 	if (i == n_bytes)
 		return false;
-	if (is_branch(bytes[i]))
+	if (is_branch(bytes[i]) || insn_is_transfer(bytes, n_bytes))
 		return true;
-	if (i + 1 == n_bytes)
-		return false;
-	if (bytes[i] == 0x0f)
-		return is_branch_0f(bytes[i + 1]);
-	if (bytes[i] == 0xff) {
-		uint8_t reg = bytes[i + 1] >> 3 & 7; /* of ModRM */
-
-		return reg >= 2 && reg <= 5; /* call, lcall, jmp, ljmp */
-	}
-	return false;
+	return i + 1 < n_bytes && bytes[i] == 0x0f && is_branch_0f(bytes[i + 1]);
 }
 
 bool insn_is_syscall(const uint8_t *bytes, size_t n_bytes)
