@@ -33,13 +33,14 @@ struct live_reading {
 	uint64_t *pages; /* owned until they are listed */
 	size_t slot;	 /* of the tables, to go on with */
 	/* asking */
-	struct text_client *client;		/* in use: lent, or own … */
-	struct text_client *own_client;		/* owned */
-	uint32_t *numbers;			/* owned; of n pages, ascending */
-	size_t n, next;				/* the first that was not asked for */
-	uint32_t asked[TEXT_REQUEST_PAGES_MAX]; /* their numbers */
-	int fd;					/* the memfd that is written; owned */
-	int kallsyms_fd;			/* owned; -1: none */
+	struct text_client *client;		    /* in use: lent, or own … */
+	struct text_client *own_client;		    /* owned */
+	uint32_t *numbers;			    /* owned; of n pages, ascending */
+	size_t n, next;				    /* the first that was not asked for */
+	uint32_t asked[TEXT_REQUEST_PAGES_MAX];	    /* their numbers … */
+	uint32_t asked_off[TEXT_REQUEST_PAGES_MAX]; /* … and run-time offsets */
+	int fd;					    /* the memfd that is written; owned */
+	int kallsyms_fd;			    /* owned; -1: none */
 };
 
 /* ending */
@@ -106,6 +107,13 @@ static void finish(struct live_reading *reading)
 
 /* asking */
 
+/* What run_off() goes by is found out of date, if it is. */
+static void look(struct live_reading *reading)
+{
+	if (reading->config.on_known)
+		reading->config.on_known(reading->config.context);
+}
+
 /* Page numbers that are nowhere now are passed over. How many were found. */
 static size_t next_pages(struct live_reading *reading, uint64_t ips[TEXT_REQUEST_PAGES_MAX])
 {
@@ -121,6 +129,7 @@ static size_t next_pages(struct live_reading *reading, uint64_t ips[TEXT_REQUEST
 			continue;
 		}
 		reading->asked[n] = number;
+		reading->asked_off[n] = off;
 		ips[n++] = config->window_ip + off;
 	}
 	return n;
@@ -155,15 +164,33 @@ static void ask(struct live_reading *reading)
 		give_up(reading, r, &problem);
 }
 
+/* Whether what was asked for is still, so was all the time, where it was looked for. */
+static bool is_where_it_was(const struct live_reading *reading, size_t i)
+{
+	const struct live_reading_config *config = &reading->config;
+
+	return config->run_off(config->context, reading->asked[i] * TEXT_PAGE_BYTES) ==
+	       reading->asked_off[i];
+}
+
+/*
+ * A server that was asked for what it does not know has looked what is code now, and what it gives
+ * may be another module's by then.
+ */
 static int keep(struct live_reading *reading, const struct text_answer *answer)
 {
 	int r = 0;
 
+	look(reading);
 	for (size_t i = 0; i < answer->n_pages && r == 0; i++) {
 		uint64_t off = (uint64_t)reading->asked[i] * TEXT_PAGE_BYTES;
 
 		if (!answer->pages[i]) {
 			reading->result.n_refused++;
+			continue;
+		}
+		if (!is_where_it_was(reading, i)) {
+			reading->result.n_left++;
 			continue;
 		}
 		r = text_pages_append(reading->fd, off, answer->pages[i], TEXT_PAGE_BYTES);
@@ -175,8 +202,7 @@ static int keep(struct live_reading *reading, const struct text_answer *answer)
 static void begin_pages(struct live_reading *reading, const struct text_answer *answer)
 {
 	reading->result.n_modules = answer->n_modules;
-	if (reading->config.on_known)
-		reading->config.on_known(reading->config.context);
+	look(reading);
 }
 
 static void on_answer(struct live_reading *reading, const struct text_answer *answer)

@@ -42,8 +42,9 @@ struct live_reading_config {
 	 */
 	uint32_t (*run_off)(void *context, uint32_t off);
 	/*
-	 * The server knows what is code from here on, and gives nothing of modules once these have
-	 * changed. So what run_off() goes by has to be found out of date now. NULL: it never is.
+	 * What run_off() goes by has to be found out of date now, if it is: once the server knows
+	 * what is code, and when it has given pages, which count if they are still where they were.
+	 * NULL: it never is.
 	 */
 	void (*on_known)(void *context);
 	/* It has ended: called once, from the loop. May free the reading. */

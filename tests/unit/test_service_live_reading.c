@@ -42,8 +42,9 @@ struct fixture {
 	struct live_reading *reading;
 	pid_t server;
 	unsigned int n_ends, n_looks;
-	uint32_t shift; /* of pages, from placed to run-time offsets */
-	bool goes;	/* what is there is found to be gone when it is looked for again */
+	uint32_t shift;	    /* of pages, from placed to run-time offsets */
+	bool goes;	    /* what is there is found to be gone when it is looked for again … */
+	unsigned int stays; /* … so many times it is not */
 };
 
 static uint8_t all_good(void *context, uint32_t from_off, uint32_t to_off)
@@ -270,7 +271,7 @@ static void on_known(void *context)
 	struct fixture *f = context;
 
 	f->n_looks++;
-	if (f->goes)
+	if (f->goes && f->n_looks > f->stays)
 		f->shift = UINT32_MAX;
 }
 
@@ -392,6 +393,27 @@ static void test_live_reading_of_what_went_before_the_server_looked(void **state
 	assert_int_equal(f->n_looks, 1);
 	assert_int_equal(result->fd, -1);
 	assert_int_equal(result->n_left, 40);
+}
+
+/*
+ * It went while the server was asked, and another came to its place: a server that has looked again
+ * by then gives that one's code. Before the fix it was kept as the former's.
+ */
+static void test_live_reading_of_what_went_while_the_server_was_asked(void **state)
+{
+	struct fixture *f = *state;
+	const struct live_reading_result *result;
+
+	count(f, 40);
+	f->goes = true;
+	f->stays = 2;
+	serve(f, good);
+	result = read_with(f, 1 << 20);
+	assert_int_equal(f->n_looks, 3);
+	assert_int_equal(result->n_pages, TEXT_REQUEST_PAGES_MAX);
+	assert_int_equal(result->n_refused, 0);
+	assert_int_equal(result->n_left, 40 - TEXT_REQUEST_PAGES_MAX);
+	assert_true(result->fd >= 0);
 }
 
 static void test_live_reading_stops_at_its_limit(void **state)
@@ -557,6 +579,7 @@ int main(void)
 		TEST(test_live_reading_of_what_is_elsewhere_now),
 		TEST(test_live_reading_of_what_is_nowhere_now),
 		TEST(test_live_reading_of_what_went_before_the_server_looked),
+		TEST(test_live_reading_of_what_went_while_the_server_was_asked),
 		TEST(test_live_reading_stops_at_its_limit),
 		TEST(test_live_reading_what_is_refused_is_counted),
 		TEST(test_live_reading_of_no_counts_ends),
