@@ -4,7 +4,7 @@
 # The machine of the live guests: an emulator with the virtual branch unit, one
 # CPU after the other, in time that instructions make. Sourced after lib.sh by
 # live and service, which set tools, kernel, timeout, n_cpus, cpu, manner, seed
-# and period.
+# and period; and freeze=yes, if the unit is not to see its own deliveries.
 
 # The processor that goes with a manner: one that the daemon knows as such.
 set_manner() {
@@ -51,6 +51,7 @@ run_machine() {
 	shift 3
 
 	plugin+=",out=$dir,map=$kernel/System.map,memory=$dir/unit.memory,period=$period"
+	plugin+=${freeze:+,freeze=$freeze}
 	truncate -s 16M "$dir/unit.memory"
 	timeout "$timeout" qemu-system-x86_64 -nodefaults -no-user-config -display none \
 		-no-reboot -machine pc-i440fx-7.1 -m "$n_mbytes" \

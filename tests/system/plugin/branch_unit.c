@@ -18,9 +18,14 @@
  * tcg,thread=single). Generated code adds to one counter of instructions, which
  * belongs to the CPU that began the last block.
  *
- * Arguments: out=DIR map=System.map memory=FILE period=N. At the end: tables.raw
- * and samples.raw (../recording/raw.h), unit.json. A stack whose period was about
- * k times N stands k times in samples.raw: so much it weighs.
+ * With freeze=yes a CPU counts and records nothing while its timer delivers, as
+ * real units do while their interrupt is handled (x86_pmu.disable_all() in
+ * intel_pmu_handle_irq()). With a sample every thousand branches that would be
+ * almost half of all there is.
+ *
+ * Arguments: out=DIR map=System.map memory=FILE period=N freeze=yes|no. At the
+ * end: tables.raw and samples.raw (../recording/raw.h), unit.json. A stack whose
+ * period was about k times N stands k times in samples.raw: so much it weighs.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -53,6 +58,7 @@ struct cpu {
 	uint64_t n_wrong_path; /* entries delivered: of a branch taken back */
 	uint64_t n_halves;     /* and: with one end only */
 	bool was_enabled;
+	bool is_frozen;
 
 	struct unit_entry stack[UNIT_DEPTH];
 	uint32_t newest;
@@ -71,7 +77,10 @@ static struct unit {
 	uint64_t n_begun; /* by it, since its last block started; generated code adds */
 	uint64_t time_insns;
 
-	uint64_t period; /* of a sample of weight 1 */
+	uint64_t period;       /* of a sample of weight 1 */
+	uint64_t delivery;     /* the timer's function, link-time; 0: nothing freezes */
+	uint64_t delivery_ret; /* it returns into this one */
+	uint64_t delivery_ret_end;
 	struct pairs branches;
 	struct pairs ranges;
 	struct raw_header totals;
@@ -235,8 +244,31 @@ static bool look_at_control(struct cpu *cpu)
 		cpu->generation = cpu->area->generation;
 		cpu->area->n_until = cpu->area->n_first;
 	}
+	if (!is_enabled)
+		cpu->is_frozen = false; /* it was stopped by what it delivered */
 	cpu->was_enabled = is_enabled;
 	return is_enabled;
+}
+
+/*
+ * Whether the CPU is in the timer that delivers, from its first block until its
+ * caller goes on. What is in between did not happen for the unit: the chain of
+ * branches is cut.
+ */
+static bool look_at_delivery(struct cpu *cpu, uint64_t first)
+{
+	uint64_t vaddr = first - unit.kernel.slide;
+
+	if (!unit.delivery)
+		return false;
+	if (vaddr == unit.delivery) {
+		cpu->is_frozen = true;
+		cut_stack(cpu);
+	} else if (cpu->is_frozen && vaddr >= unit.delivery_ret && vaddr < unit.delivery_ret_end) {
+		cpu->is_frozen = false;
+		return true; /* how it got here is not to be told either */
+	}
+	return cpu->is_frozen;
 }
 
 /* ------------------------------------------------------------------ */
@@ -278,7 +310,7 @@ static void on_block(unsigned int vcpu_index, void *userdata)
 	unit.running = cpu;
 	if (cpu->block && !unit.kernel.has_slide)
 		kernel_find_slide(&unit.kernel, cpu->block, cpu->n_begun, block->first);
-	if (look_at_control(cpu) && unit.kernel.has_slide)
+	if (look_at_control(cpu) && unit.kernel.has_slide && !look_at_delivery(cpu, block->first))
 		record_transition(cpu, block);
 	cpu->n_begun = 0;
 	cpu->block = block;
@@ -380,6 +412,33 @@ static bool map_memory(const char *path)
 	return true;
 }
 
+/* The driver's timer, and the kernel's function that calls timers. */
+static bool find_delivery(const char *map)
+{
+	FILE *file = fopen(map, "r");
+	char name[512], last[512] = "";
+	uint64_t vaddr;
+
+	if (!file) {
+		perror(map);
+		return false;
+	}
+	while (fscanf(file, "%" SCNx64 " %*c %511s", &vaddr, name) == 2) {
+		if (strcmp(name, "on_timer") == 0)
+			unit.delivery = vaddr;
+		if (strcmp(name, "__hrtimer_run_queues") == 0)
+			unit.delivery_ret = vaddr;
+		if (strcmp(last, "__hrtimer_run_queues") == 0)
+			unit.delivery_ret_end = vaddr;
+		memcpy(last, name, sizeof(last));
+	}
+	fclose(file);
+	if (unit.delivery && unit.delivery_ret && unit.delivery_ret_end)
+		return true;
+	fprintf(stderr, "branch-unit: %s lacks the timer that delivers\n", map);
+	return false;
+}
+
 /* The value of KEY=VALUE; null if ARG is another key's. */
 static const char *argument_value(const char *arg, const char *key)
 {
@@ -393,6 +452,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qem
 {
 	const char *map = NULL, *memory = NULL;
 	const char *value;
+	bool is_freezing = false;
 
 	for (int i = 0; i < argc; i++) {
 		if ((value = argument_value(argv[i], "out")))
@@ -403,6 +463,8 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qem
 			memory = value;
 		else if ((value = argument_value(argv[i], "period")))
 			unit.period = strtoull(value, NULL, 10);
+		else if ((value = argument_value(argv[i], "freeze")))
+			is_freezing = strcmp(value, "yes") == 0;
 	}
 	if (!unit.out_dir || !map || !memory || !unit.period) {
 		fputs("branch-unit: needs out=, map=, memory=, period=\n", stderr);
@@ -413,7 +475,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qem
 		return 1;
 	}
 	if (!symbols_read(&unit.kernel.symbols, map, "__x64_sys_getpid", "__x64_sys_getppid") ||
-	    !map_memory(memory))
+	    !map_memory(memory) || (is_freezing && !find_delivery(map)))
 		return 1;
 	pairs_init(&unit.branches);
 	pairs_init(&unit.ranges);
