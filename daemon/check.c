@@ -74,14 +74,14 @@ static void look_at_user(const struct daemon_options *options, struct check *che
 /* 0, -ENOMEM */
 static int look_at_files(const struct daemon_options *options, int root_fd, struct check *check)
 {
-	static const char *const caches[] = { OBJECT_CACHE_DIR };
+	const char *caches[OPTIONS_CACHE_DIRS_MAX];
 	struct object_dirs dirs;
 	struct object_places places = {
 		.root_fd = root_fd,
 		.release = check->identity.release,
 		.kernel_build_id = &check->identity.build_id,
 		.cache_dirs = caches,
-		.n_cache_dirs = array_size(caches),
+		.n_cache_dirs = options_cache_dirs(options, caches),
 	};
 	struct object_query query = {
 		.name = "vmlinux",

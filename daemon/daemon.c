@@ -132,6 +132,7 @@ static void begin_stop(struct daemon *d)
 	/* a recording's end would be another one */
 	(void)sd_event_source_set_enabled(d->play_timer, SD_EVENT_OFF);
 	sampling_stop(d);
+	indexing_stop(d);
 	publication_start(d, PUBLICATION_END);
 }
 
@@ -374,6 +375,7 @@ int daemon_new(const struct daemon_options *options, struct log *log, struct hos
 	d->options = options;
 	d->log = log;
 	d->host = host;
+	d->indexing.dir_fd = -1;
 	d->start_ns = clock_monotonic_ns();
 	d->start_realtime_ns = clock_realtime_ns();
 	r = make_loop(d);
@@ -388,6 +390,7 @@ int daemon_new(const struct daemon_options *options, struct log *log, struct hos
 	if (r < 0)
 		return r;
 	retention_init(d);
+	indexing_init(d);
 	*ret_daemon = steal_ptr(d);
 	return 0;
 }
@@ -399,6 +402,7 @@ void daemon_free(struct daemon *d)
 	metrics_file_deinit(d);
 	commands_deinit(d);
 	retention_deinit(d);
+	indexing_deinit(d);
 	live_deinit(d);
 	publication_deinit(d);
 	sampler_free(d->sampler);

@@ -17,6 +17,7 @@
 #include "base/problem.h"
 #include "collect/sampler.h"
 #include "commands.h"
+#include "indexing.h"
 #include "intake.h"
 #include "live.h"
 #include "metrics_file.h"
@@ -77,6 +78,7 @@ struct daemon {
 	struct pace pace;
 	struct publication publication;
 	struct live live;
+	struct indexing indexing;
 	struct commands commands;
 	struct retention retention;
 	struct metrics_file metrics_file;

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
+#include "job_builds.h"
+#include "job_index.h"
 #include "job_live.h"
 #include "job_modules.h"
 #include "kernel/map.h"
@@ -108,7 +110,8 @@ static const char *path_of(const struct object_files *files)
  * False: there is no vmlinux, or none that is good for anything; said->why says so. That is no
  * failure: counts are published all the same, and are worth as much when one turns up.
  */
-static bool find_kernel(const struct job *job, struct objects *objects, struct job_vmlinux *said)
+static bool find_kernel(const struct job *job, struct objects *objects, struct job_vmlinux *said,
+			struct job_builds *builds)
 {
 	cleanup(close_cleanup) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct object_places places = job->places;
@@ -136,6 +139,7 @@ static bool find_kernel(const struct job *job, struct objects *objects, struct j
 	else
 		snprintf(said->why, sizeof(said->why), "%s",
 			 why.text[0] ? why.text : strerror(ENOMEM));
+	job_builds_note_kernel(builds, &job->kernel, &files);
 	object_files_deinit(&files);
 	object_finder_free(finder);
 	return r == 0;
@@ -207,7 +211,8 @@ size_t job_fds(const struct job *job, int fds[JOB_FDS_MAX])
 {
 	size_t n = 0;
 
-	fds[n++] = job->view.fd;
+	if (job->view.fd >= 0)
+		fds[n++] = job->view.fd;
 	if (job->previous_fd >= 0)
 		fds[n++] = job->previous_fd;
 	if (job->live_fd >= 0)
@@ -217,11 +222,11 @@ size_t job_fds(const struct job *job, int fds[JOB_FDS_MAX])
 	return n;
 }
 
-int job_run(void *context, struct worker_out *out, struct problem *problem)
+static int run_profile(const struct job *job, struct worker_out *out, struct problem *problem)
 {
-	const struct job *job = context;
 	struct profile_facts facts = PROFILE_FACTS_INIT;
 	struct job_vmlinux vmlinux = { 0 };
+	struct job_builds builds = { 0 };
 	cleanup(objects_deinit) struct objects objects = { 0 };
 	cleanup(counters_cleanup) struct counters *counters = NULL;
 	int r = tally_view_open(&job->view, &counters, problem);
@@ -231,12 +236,27 @@ int job_run(void *context, struct worker_out *out, struct problem *problem)
 	facts.is_ip_only = job->is_ip_only;
 	r = objects_init(&objects);
 	if (r == 0)
-		r = find_kernel(job, &objects, &vmlinux)
+		r = find_kernel(job, &objects, &vmlinux, &builds)
 			    ? symbolize(job, &objects, counters, out, &facts, problem)
 			    : dump_only(job, counters, vmlinux.why, out, &facts, problem);
 	if (r == 0)
 		r = worker_out_put(out, JOB_VMLINUX, &vmlinux, sizeof(vmlinux));
+	if (r == 0)
+		r = job_builds_put(&builds, &objects, out);
 	return r == 0 ? worker_out_put(out, JOB_FACTS, &facts, sizeof(facts)) : r;
+}
+
+int job_run(void *context, struct worker_out *out, struct problem *problem)
+{
+	const struct job *job = context;
+
+	switch (job->kind) {
+	case JOB_OF_PROFILE:
+		return run_profile(job, out, problem);
+	case JOB_OF_INDEX:
+		return job_index_run(job, out, problem);
+	}
+	return -EINVAL;
 }
 
 int job_read_vmlinux(const struct worker_result *result, struct job_vmlinux *ret_vmlinux,

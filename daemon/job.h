@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * What the worker does: a part of the tally in, a profile, a dump and the facts about them out. It
- * looks for the vmlinux itself, as a disk may be slow. Runs in the worker's process, without
- * rights: a fork's, or that of a unit of its own (job_request.h).
+ * What the worker does: a part of the tally in, a profile, a dump and the facts about them out; or
+ * the index of one object (job_index.h). It looks for the object's files itself, as a disk may be
+ * slow. Runs in the worker's process, without rights: a fork's, or that of a unit of its own
+ * (job_request.h).
  */
 
 #include <stdbool.h>
@@ -22,6 +23,14 @@ enum job_section {
 	JOB_DUMP,      /* unsymbolized counts; always */
 	JOB_VMLINUX,   /* struct job_vmlinux; always */
 	JOB_OBJECTS,   /* array of struct object_facts; always */
+	JOB_BUILDS,    /* job_builds.h; always */
+	JOB_INDEX,     /* of JOB_OF_INDEX, instead of all others: job_index.h */
+};
+
+enum job_kind {
+	JOB_OF_PROFILE,
+	JOB_OF_INDEX, /* of the object that kernel, or a module, names: places and kernel alone
+			 count */
 };
 
 /* Which vmlinux it was, or why there is no profile. Plain data, text NUL-terminated. */
@@ -32,7 +41,8 @@ struct job_vmlinux {
 
 /* What is added here goes into job_request.c, too: not all workers see this one. */
 struct job {
-	struct tally_view view;
+	enum job_kind kind;
+	struct tally_view view; /* fd -1: none, as of JOB_OF_INDEX */
 	/* Where to look, but for root_fd, which is of the worker's "/"; and what for. */
 	struct object_places places;
 	struct object_query kernel; /* what both point to is of before the fork */
@@ -50,14 +60,15 @@ struct job {
 	const char *without_vmlinux;
 };
 
+#define JOB_KERNEL_NAME "vmlinux" /* of kernel; a module's is as in /proc/modules */
 #define JOB_FDS_MAX 4u
 
 /*
- * What the job reads from; how many: the view's; the previous profile's, live text's and the
- * placement's, if any.
+ * What the job reads from; how many: the view's, the previous profile's, live text's and the
+ * placement's, if there are any.
  */
 size_t job_fds(const struct job *job, int fds[JOB_FDS_MAX]);
-/* A worker_job; context is a struct job. */
+/* A worker_job; context is a struct job, of either kind. */
 int job_run(void *context, struct worker_out *out, struct problem *problem);
 /* In the daemon: that section of a result. 0; -EBADMSG and a sentence. */
 must_check int job_read_vmlinux(const struct worker_result *result, struct job_vmlinux *ret_vmlinux,

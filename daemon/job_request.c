@@ -15,6 +15,7 @@
 #define HAS_PREVIOUS (1u << 1)
 #define HAS_LIVE (1u << 2)
 #define HAS_PLACEMENT (1u << 3)
+#define OF_INDEX (1u << 4) /* and nothing else */
 #define ALL_FLAGS (IS_IP_ONLY | HAS_PREVIOUS | HAS_LIVE | HAS_PLACEMENT)
 
 struct layout {
@@ -31,12 +32,13 @@ struct layout {
 	char base_symbol[sizeof(((struct job_taken *)NULL)->base_symbol)];
 	char vmlinux[sizeof(((struct job_taken *)NULL)->vmlinux)];
 	char debug_dirs[OBJECT_DIRS_SIZE], cache_dirs[OBJECT_DIRS_SIZE]; /* "DIR:DIR" */
-	uint8_t zeros[112];						 /* for what comes */
+	char object[MODULE_NAME_SIZE]; /* of an index; empty: the kernel */
+	uint8_t zeros[56];	       /* for what comes */
 };
 
 _Static_assert(sizeof(struct layout) == JOB_REQUEST_BYTES, "no padding");
 /* What is new in a job has to be in the layout, or the worker of the unit never hears of it. */
-_Static_assert(sizeof(struct job) == 360, "a job has all its fields in struct layout");
+_Static_assert(sizeof(struct job) == 376, "a job has all its fields in struct layout");
 
 /* writing */
 
@@ -66,6 +68,11 @@ static int put_dirs(char to[OBJECT_DIRS_SIZE], const char *const *dirs, size_t n
 				     "worker: '%.80s...' is too long for a request", to);
 }
 
+static bool is_kernel(const char *name)
+{
+	return strcmp(name, JOB_KERNEL_NAME) == 0;
+}
+
 static int put_texts(const struct job *job, struct layout *l, struct problem *problem)
 {
 	const struct object_places *places = &job->places;
@@ -73,6 +80,8 @@ static int put_texts(const struct job *job, struct layout *l, struct problem *pr
 
 	if (r == 0)
 		r = put_text(l->base_symbol, sizeof(l->base_symbol), job->base_symbol, problem);
+	if (r == 0 && !is_kernel(job->kernel.name))
+		r = put_text(l->object, sizeof(l->object), job->kernel.name, problem);
 	if (r == 0)
 		r = put_text(l->vmlinux, sizeof(l->vmlinux), job->kernel.configured_path, problem);
 	if (r == 0)
@@ -88,7 +97,8 @@ int job_request_write(const struct job *job, struct job_request *ret_request,
 	const struct build_id *build_id = &job->kernel.build_id;
 	struct layout l = {
 		.magic = MAGIC,
-		.flags = (job->is_ip_only ? IS_IP_ONLY : 0) |
+		.flags = (job->kind == JOB_OF_INDEX ? OF_INDEX : 0) |
+			 (job->is_ip_only ? IS_IP_ONLY : 0) |
 			 (job->previous_fd >= 0 ? HAS_PREVIOUS : 0) |
 			 (job->live_fd >= 0 ? HAS_LIVE : 0) |
 			 (job->placement_fd >= 0 ? HAS_PLACEMENT : 0),
@@ -130,7 +140,7 @@ static bool has_texts(const struct layout *l)
 {
 	return is_text(l->release, sizeof(l->release)) &&
 	       is_text(l->base_symbol, sizeof(l->base_symbol)) &&
-	       is_text(l->vmlinux, sizeof(l->vmlinux)) &&
+	       is_text(l->vmlinux, sizeof(l->vmlinux)) && is_text(l->object, sizeof(l->object)) &&
 	       is_text(l->debug_dirs, sizeof(l->debug_dirs)) &&
 	       is_text(l->cache_dirs, sizeof(l->cache_dirs));
 }
@@ -138,7 +148,8 @@ static bool has_texts(const struct layout *l)
 /* As kernel/identity.h has it: the release is a part of names of files. */
 static bool are_paths(const struct layout *l)
 {
-	return !strchr(l->release, '/') && l->release[0] != '.' &&
+	return !strchr(l->release, '/') && l->release[0] != '.' && !strchr(l->object, '/') &&
+	       !is_kernel(l->object) && (l->object[0] == '\0' || l->flags == OF_INDEX) &&
 	       (l->vmlinux[0] == '\0' || l->vmlinux[0] == '/');
 }
 
@@ -167,10 +178,11 @@ static bool are_numbers(const struct layout *l)
 	       (is_share || l->lost_share == SHARE_UNKNOWN);
 }
 
-/* In the order of job_fds(), which is that of the flags. */
+/* In the order of job_fds(), which is that of the flags; the view has none. */
 static size_t n_fds_of(uint32_t flags)
 {
-	return 1 + !!(flags & HAS_PREVIOUS) + !!(flags & HAS_LIVE) + !!(flags & HAS_PLACEMENT);
+	return !(flags & OF_INDEX) + !!(flags & HAS_PREVIOUS) + !!(flags & HAS_LIVE) +
+	       !!(flags & HAS_PLACEMENT);
 }
 
 static int fd_of(uint32_t flags, uint32_t flag, const int *fds)
@@ -178,14 +190,21 @@ static int fd_of(uint32_t flags, uint32_t flag, const int *fds)
 	return flags & flag ? fds[n_fds_of(flags & (flag - 1))] : -1;
 }
 
+static bool are_flags(uint32_t flags)
+{
+	return flags == OF_INDEX || !(flags & ~ALL_FLAGS);
+}
+
 static void take(const struct layout *l, const int *fds, struct job_taken *taken)
 {
 	memcpy(taken->release, l->release, sizeof(l->release));
 	memcpy(taken->base_symbol, l->base_symbol, sizeof(l->base_symbol));
 	memcpy(taken->vmlinux, l->vmlinux, sizeof(l->vmlinux));
+	memcpy(taken->object, l->object, sizeof(l->object));
 	taken->job = (struct job){
+		.kind = l->flags & OF_INDEX ? JOB_OF_INDEX : JOB_OF_PROFILE,
 		.view = {
-			.fd = fds[0],
+			.fd = l->flags & OF_INDEX ? -1 : fds[0],
 			.config = {
 				.n_edge_slots = (size_t)l->n_edge_slots,
 				.n_range_slots = (size_t)l->n_range_slots,
@@ -203,7 +222,7 @@ static void take(const struct layout *l, const int *fds, struct job_taken *taken
 			.n_cache_dirs = taken->cache_dirs.n,
 		},
 		.kernel = {
-			.name = "vmlinux",
+			.name = taken->object[0] ? taken->object : JOB_KERNEL_NAME,
 			.build_id.n_bytes = l->n_build_id_bytes,
 			.configured_path = taken->vmlinux[0] ? taken->vmlinux : NULL,
 		},
@@ -226,7 +245,7 @@ int job_request_read(const void *bytes, size_t n_bytes, const int *fds, size_t n
 		return problem_set(problem, -EBADMSG, "job: a request of %zu bytes instead of %zu",
 				   n_bytes, sizeof(l));
 	memcpy(&l, bytes, sizeof(l));
-	if (l.magic != MAGIC || (l.flags & ~ALL_FLAGS) || !is_zero(l.zeros, sizeof(l.zeros)))
+	if (l.magic != MAGIC || !are_flags(l.flags) || !is_zero(l.zeros, sizeof(l.zeros)))
 		return problem_set(problem, -EBADMSG, "job: not a request");
 	if (n_fds != n_fds_of(l.flags))
 		return problem_set(problem, -EBADMSG, "job: %zu descriptors", n_fds);

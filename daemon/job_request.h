@@ -13,6 +13,7 @@
 #include "base/macros.h"
 #include "base/problem.h"
 #include "job.h"
+#include "kernel/kallsyms.h" /* MODULE_NAME_SIZE */
 
 #define JOB_REQUEST_BYTES 6656u
 
@@ -28,6 +29,7 @@ struct job_taken {
 	char release[72];
 	char base_symbol[128];
 	char vmlinux[PATH_MAX];
+	char object[MODULE_NAME_SIZE];
 	struct object_dirs debug_dirs, cache_dirs;
 };
 

@@ -131,6 +131,13 @@ enum log_level {
 	  "ac43fac1d5104c51b544acefc80035ac")                                                      \
 	X(PLACES_LOST, "places-lost", WARNING, 5, "pages counts",                                  \
 	  "70e303027f7942e59403efb98230ff35")                                                      \
+	X(INDEX_MADE, "index-made", INFO, 20, "object build-id index-bytes took",                  \
+	  "eb52ad4c189d43d38f53094a2c7147e7")                                                      \
+	X(INDEX_DAMAGED, "index-damaged", WARNING, 5, "file reason",                               \
+	  "e505af46791d4daa8dcce5358c7a2a84")                                                      \
+	X(INDEX_FAILED, "index-failed", NOTICE, 5, "object reason",                                \
+	  "203277cd26c54dc7923aeb2ca0de617c")                                                      \
+	X(INDEX_REMOVED, "index-removed", DEBUG, 20, "files", "8b24209c17b3449c8affc494a13fa2b9")  \
 	X(MODULES_UNRESOLVED, "modules-unresolved", NOTICE, 5, "modules names",                    \
 	  "34b3fd9c14b14610a6bd5e862a19db0c")                                                      \
 	/* profiles */                                                                             \

@@ -256,6 +256,18 @@ static void help_setting(const struct conf_setting *s, struct buf *text)
 }
 
 /* Settings by section; those of none come last. */
+size_t options_cache_dirs(const struct daemon_options *options,
+			  const char *dirs[OPTIONS_CACHE_DIRS_MAX])
+{
+	size_t n = 0;
+
+	if (options->cache_directory[0])
+		dirs[n++] = options->cache_directory;
+	if (strcmp(options->cache_directory, OBJECT_CACHE_DIR) != 0)
+		dirs[n++] = OBJECT_CACHE_DIR;
+	return n;
+}
+
 void options_help(struct buf *text)
 {
 	static const char *const sections[] = { "Sampling", "Gate",    "Profile", "Store",

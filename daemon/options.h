@@ -97,6 +97,8 @@ struct daemon_options {
 	char directory[PATH_MAX];
 	uint64_t n_files_max;			    /* profiles of one kernel; >= 1 */
 	uint64_t store_bytes_max, store_age_max_ns; /* of all kernels; 0: no limit */
+	char cache_directory[PATH_MAX];		    /* empty: no indexes are made */
+	uint64_t cache_bytes_max;
 	/* [Metrics] */
 	char metrics_file[PATH_MAX]; /* empty: none */
 	/* [Worker] */
@@ -178,6 +180,14 @@ must_check int options_reload(const struct daemon_options *running,
 			      const struct daemon_options *fresh,
 			      struct daemon_options *ret_options,
 			      const struct conf_setting **ret_changed, size_t *ret_n_changed);
+
+#define OPTIONS_CACHE_DIRS_MAX 2u
+/*
+ * For struct object_places: the cache directory and where caches are by default, once if that is
+ * the same; what else brings debug information leaves it in the latter. How many; borrowed.
+ */
+size_t options_cache_dirs(const struct daemon_options *options,
+			  const char *dirs[OPTIONS_CACHE_DIRS_MAX]);
 
 /* The text of --help. */
 void options_help(struct buf *text);

@@ -328,6 +328,14 @@ static const struct conf_setting settings[] = {
 	{ "Store", "MaxAge", "max-age", CONF_TIME, FIELD(store_age_max_ns),
 	  .range = { 0, 520 * 7 * DAY }, .default_text = "90d", .value_name = "TIME",
 	  .help = "older profiles go, as above; 0: no limit" },
+	{ "Store", "CacheDirectory", "cache-directory", CONF_TEXT, TEXT_FIELD(cache_directory),
+	  .is_optional = true, .is_path = true, .is_fixed = true, .default_text = OBJECT_CACHE_DIR,
+	  .value_name = "DIR",
+	  .help = "symbol indexes are made there, if it is there;\n"
+		  "empty: none are" },
+	{ "Store", "MaxCacheBytes", "max-cache-bytes", CONF_SIZE, FIELD(cache_bytes_max),
+	  .range = { MIB, TIB }, .default_text = "256M", .value_name = "SIZE",
+	  .help = "of all indexes there" },
 
 	{ "Metrics", "TextFile", "metrics-file", CONF_TEXT, TEXT_FIELD(metrics_file),
 	  .is_optional = true, .is_path = true, .default_text = "", .value_name = "FILE",

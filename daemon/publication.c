@@ -60,6 +60,7 @@ static void finish(struct daemon *d)
 	} else {
 		dumps_failed(d, &p->last.problem, true);
 		daemon_publication_ended(d);
+		indexing_start(d);
 	}
 }
 
@@ -165,7 +166,6 @@ int publication_watch_child(struct daemon *d, struct worker *child, sd_event_sou
 void publication_query(struct daemon *d, struct object_places *ret_places,
 		       struct object_query *ret_kernel)
 {
-	static const char *const caches[] = { OBJECT_CACHE_DIR };
 	const char *configured = d->options->vmlinux;
 	struct object_dirs *dirs = &d->publication.debug_dirs;
 
@@ -177,8 +177,8 @@ void publication_query(struct daemon *d, struct object_places *ret_places,
 		.kernel_build_id = &d->host->identity.build_id,
 		.debug_dirs = dirs->items,
 		.n_debug_dirs = dirs->n,
-		.cache_dirs = caches,
-		.n_cache_dirs = array_size(caches),
+		.cache_dirs = d->publication.cache_dirs,
+		.n_cache_dirs = options_cache_dirs(d->options, d->publication.cache_dirs),
 	};
 	*ret_kernel = (struct object_query){
 		.name = "vmlinux",

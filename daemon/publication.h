@@ -21,6 +21,7 @@
 #include "aggregate/tally.h"
 #include "base/problem.h"
 #include "job.h"
+#include "options.h"
 #include "profile/facts.h"
 #include "publish/store.h"
 #include "process/worker.h"
@@ -76,13 +77,14 @@ struct publication {
 	/* what the worker compares with; empty: nothing */
 	char previous[STORE_NAME_SIZE];
 	struct job_vmlinux vmlinux;    /* of the last worker */
-	struct object_dirs debug_dirs; /* as the options have them */
-	bool has_searched;	       /* one has said so */
-	struct worker *worker;	       /* owned */
-	bool is_urgent;		       /* the worker has the daemon's own priority */
-	uint64_t worker_began_ns;      /* CLOCK_MONOTONIC */
-	struct worker_end end;	       /* of the worker: the bytes to be written */
-	struct worker *writer;	       /* owned */
+	struct object_dirs debug_dirs; /* as the options have them, as these: */
+	const char *cache_dirs[OPTIONS_CACHE_DIRS_MAX];
+	bool has_searched;	  /* one has said so */
+	struct worker *worker;	  /* owned */
+	bool is_urgent;		  /* the worker has the daemon's own priority */
+	uint64_t worker_began_ns; /* CLOCK_MONOTONIC */
+	struct worker_end end;	  /* of the worker: the bytes to be written */
+	struct worker *writer;	  /* owned */
 	sd_event_source *work_source, *worker_source, *writer_source, *deadline_source;
 	uint64_t began_ns;	  /* CLOCK_MONOTONIC, of the chain */
 	uint64_t end_realtime_ns; /* of the interval */

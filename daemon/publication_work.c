@@ -64,16 +64,20 @@ static void give_way(struct daemon *d)
 static void on_worker_done(struct daemon *d)
 {
 	struct publication *p = &d->publication;
+	struct job_builds_head head;
+	const struct job_build *builds;
 	struct job_vmlinux vmlinux;
 	struct problem problem = { "" };
 
 	log_event(d->log, LOG_WORKER_FINISHED, LOG_SECONDS("cpu-time", p->end.cpu_ns),
 		  LOG_U64("memory-bytes", p->end.rss_bytes_max));
-	if (job_read_vmlinux(&p->end.result, &vmlinux, &problem) < 0) {
+	if (job_read_vmlinux(&p->end.result, &vmlinux, &problem) < 0 ||
+	    job_builds_read(&p->end.result, &head, &builds, &problem) < 0) {
 		publication_fail(d, "worker", &problem);
 		return;
 	}
 	log_vmlinux(d, &vmlinux);
+	indexing_note(d, &head, builds);
 	publication_go_on(d, PUBLICATION_WRITING);
 }
 

@@ -515,6 +515,7 @@ static int set_options(struct run *run)
 	options_set_defaults(o);
 	snprintf(o->directory, sizeof(o->directory), "%s/profiles", run->options->directory);
 	o->exit_at_end = true;
+	o->cache_directory[0] = '\0';
 	if (run->options->ring_bytes)
 		o->ring_bytes = run->options->ring_bytes;
 	/* whatever it costs: that is what is measured */

@@ -55,6 +55,21 @@ bool object_files_are_complete(const struct object_files *files)
 	return files->index_fd >= 0 || (files->code_fd >= 0 && files->has_debug_info);
 }
 
+bool object_files_bad_index(const struct object_files *files, struct bad_index *ret_bad)
+{
+	for (size_t i = 0; i < files->n_tries; i++) {
+		const struct object_try *try = &files->tries[i];
+
+		if (!try->is_bad_index)
+			continue;
+		memset(ret_bad, 0, sizeof(*ret_bad));
+		snprintf(ret_bad->path, sizeof(ret_bad->path), "%s", try->path);
+		memcpy(ret_bad->reason, try->reason, sizeof(ret_bad->reason));
+		return true;
+	}
+	return false;
+}
+
 const char *object_files_path(const struct object_files *files, enum object_role role)
 {
 	const char *code = NULL;

@@ -93,6 +93,13 @@ struct object_try {
 	bool is_used;		/* a descriptor of struct object_files is of it */
 	char reason[160];	/* a clause ("its build id is 4a5a9b0a"); empty if accepted */
 	uint64_t device, inode; /* of a file that was opened, else 0 */
+	bool is_bad_index;	/* damaged, or of another version: whoever opened it says so */
+};
+
+/* An index that somebody should make again. */
+struct bad_index {
+	char path[OBJECT_PATH_SIZE];
+	char reason[160];
 };
 
 struct object_files {
@@ -143,6 +150,8 @@ must_check int object_finder_refuse(struct object_finder *finder, const struct o
 bool object_files_are_complete(const struct object_files *files);
 /* Path of the file in that role, borrowed; NULL: none. Of debug information also the code's. */
 const char *object_files_path(const struct object_files *files, enum object_role role);
+/* The first index among the tries that is_bad_index. False: there is none. */
+bool object_files_bad_index(const struct object_files *files, struct bad_index *ret_bad);
 /* Why they are not complete, in one sentence: what was refused, how many places are empty. */
 void object_files_explain(const struct object_files *files, const struct object_query *query,
 			  struct problem *problem);

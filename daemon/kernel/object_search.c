@@ -2,7 +2,7 @@
 /*
  * Where files are, in the order in which they are tried:
  *
- *	a file that was named
+ *	a file that was named, but before it an index of its build id that was made here
  *	an index: named, shipped with the kernel, or cached
  *	folders that were named: by build id, then by names in them
  *	/usr/lib/debug by build id: all distributions have that
@@ -153,6 +153,16 @@ static void try_indexes(struct object_search *search, const char *hex)
 		try_shipped_indexes(search, places->release);
 	for (size_t i = 0; i < places->n_cache_dirs; i++)
 		try_cached_indexes(search, places->cache_dirs[i], hex);
+}
+
+/* What was made of it says the same, and sooner. */
+static void try_configured(struct object_search *search, const char *hex)
+{
+	const struct object_places *places = &search->finder->places;
+
+	for (size_t i = 0; i < places->n_cache_dirs && hex[0]; i++)
+		object_try_quietly(search, OBJECT_INDEX, "%s/%s.index", places->cache_dirs[i], hex);
+	object_try(search, OBJECT_CODE, "%s", search->query->configured_path);
 }
 
 /* places of systems */
@@ -328,7 +338,7 @@ static int search_places(struct object_search *search)
 	build_id_to_hex(&search->query->build_id, hex);
 	object_follow_debuglink(search);
 	if (search->query->configured_path)
-		object_try(search, OBJECT_CODE, "%s", search->query->configured_path);
+		try_configured(search, hex);
 	try_indexes(search, hex);
 	try_debug_dirs(search, hex);
 	try_build_id(search, hex);

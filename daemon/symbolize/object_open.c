@@ -53,6 +53,14 @@ static int open_symbols(const struct object_files *files, const struct object_qu
 	return r == 0 ? symbols_new(image, names, ret_symbols, problem) : r;
 }
 
+/* The one in use. */
+static void mark_bad_index(struct object_files *files)
+{
+	for (size_t i = 0; i < files->n_tries; i++)
+		if (files->tries[i].is_used && files->tries[i].role == OBJECT_INDEX)
+			files->tries[i].is_bad_index = true;
+}
+
 /*
  * Of two files nobody can say which one is to blame: it is the debug file that is looked for once
  * more, as there is more that can be wrong in it. Without any other the code alone remains, and is
@@ -65,6 +73,8 @@ static int refuse(struct object_finder *finder, const struct object_query *query
 				: files->debug_fd >= 0 ? OBJECT_DEBUG
 						       : OBJECT_CODE;
 
+	if (role == OBJECT_INDEX && (error == -EBADMSG || error == -ENOEXEC))
+		mark_bad_index(files);
 	return object_finder_refuse(finder, query, role,
 				    why->text[0] ? why->text : strerror(-error), files);
 }

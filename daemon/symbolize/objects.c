@@ -41,6 +41,7 @@ static void free_object(struct object *object)
 	symbols_free(object->symbols);
 	patches_deinit(&object->patches);
 	free(object->source);
+	free(object->bad_index);
 	free(object);
 }
 

@@ -67,9 +67,11 @@ struct object {
 	bool has_patches;
 	bool has_unlike_text; /* there is live text of it, but of something else: not used */
 	char *source;	      /* owned; file that symbols are from, for people; NULL: unknown */
-	struct problem why;   /* not empty if it is wanted and has no symbols */
+	struct bad_index *bad_index; /* owned; that its files were looked for behind; NULL: none */
+	struct problem why;	     /* not empty if it is wanted and has no symbols */
 };
 
+struct bad_index;
 struct branch_counts;
 
 struct objects {

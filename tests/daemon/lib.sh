@@ -9,9 +9,9 @@ export LC_ALL=C
 # its filter of system calls refuses what LeakSanitizer needs at the end (ptrace)
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 dir=$(mktemp -d)
-# none of the host that the test runs on, nor its control socket
+# none of the host that the test runs on, nor its control socket and cache
 no_config=--config=$dir.conf
-printf '[Control]\nSocket=\n' >"$dir.conf"
+printf '[Store]\nCacheDirectory=\n[Control]\nSocket=\n' >"$dir.conf"
 daemon_pid=
 load_pid=
 mounted=

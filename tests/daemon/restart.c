@@ -160,8 +160,9 @@ static void start(struct manager *m, const char *rate, const char *option)
 		setenv("NOTIFY_SOCKET", notify, 1);
 		setenv("WATCHDOG_USEC", m->watchdog_usec, 1);
 		unsetenv("WATCHDOG_PID");
-		execl(arg_daemon, arg_daemon, "--config=/dev/null", "--control-socket=", source,
-		      vmlinux, directory, status_option, "--exit-at-end", option, NULL);
+		execl(arg_daemon, arg_daemon, "--config=/dev/null",
+		      "--control-socket=", "--cache-directory=", source, vmlinux, directory,
+		      status_option, "--exit-at-end", option, NULL);
 		_exit(127);
 	}
 	assert_true(m->pid > 0);

@@ -116,6 +116,7 @@ static int setup(void **state)
 	options_set_defaults(&f->options);
 	/* always open, from the first look on */
 	f->options.gate_open = f->options.gate_close = 0;
+	f->options.cache_directory[0] = '\0';
 	strcpy(f->options.directory, "/tmp/autofdod-daemon.XXXXXX");
 	assert_non_null(mkdtemp(f->options.directory));
 	f->log_fd = config.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);

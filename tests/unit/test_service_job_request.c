@@ -176,6 +176,73 @@ static void test_job_request_text_too_long_is_an_error(void **state)
 	free(path);
 }
 
+/* indexes */
+
+static struct job some_index_job(const char *name)
+{
+	struct job job = some_job();
+
+	return (struct job){
+		.kind = JOB_OF_INDEX,
+		.view.fd = -1,
+		.places = job.places,
+		.kernel = { .name = name, .build_id = job.kernel.build_id },
+		.previous_fd = -1,
+		.live_fd = -1,
+		.placement_fd = -1,
+	};
+}
+
+static void test_job_request_for_an_index_has_no_descriptors(void **state)
+{
+	static const char *const names[] = { JOB_KERNEL_NAME, "veth" };
+
+	for (size_t i = 0; i < array_size(names); i++) {
+		struct job job = some_index_job(names[i]);
+		struct job_request request;
+		struct job_taken taken;
+
+		write_job(&job, &request);
+		assert_int_equal(request.n_fds, 0);
+		pass(&job, &taken);
+		assert_int_equal(taken.job.kind, JOB_OF_INDEX);
+		assert_same(&job, &taken.job);
+	}
+}
+
+static void test_job_request_for_an_index_of_a_path_is_refused(void **state)
+{
+	struct job job = some_index_job("a/b");
+	struct job_request request;
+	struct job_taken taken;
+	struct problem problem = { "" };
+
+	write_job(&job, &request);
+	assert_int_equal(read_job(&request, &taken, &problem), -EBADMSG);
+	job.kernel.name = "a_name_that_is_longer_than_the_name_of_any_module_in_the_kernel";
+	assert_int_equal(job_request_write(&job, &request, &problem), -ENAMETOOLONG);
+}
+
+/* An index is made of nothing else: no descriptors, no other flags. */
+static void test_job_request_for_an_index_with_more_is_refused(void **state)
+{
+	struct job job = some_index_job("veth");
+	struct job_request request;
+	struct job_taken taken;
+	struct problem problem = { "" };
+	const int fd = 3;
+
+	write_job(&job, &request);
+	assert_int_equal(
+		job_request_read(request.bytes, sizeof(request.bytes), &fd, 1, &taken, &problem),
+		-EBADMSG);
+	for (unsigned int bit = 0; bit < 4; bit++) {
+		write_job(&job, &request);
+		request.bytes[4] |= (uint8_t)(1u << bit);
+		assert_int_equal(read_job(&request, &taken, &problem), -EBADMSG);
+	}
+}
+
 /* foreign bytes */
 
 struct mangled {
@@ -198,7 +265,11 @@ static const struct mangled mangled[] = {
 	{ "a text without an end", "/srv/debug:/var", OBJECT_DIRS_SIZE - 1, 'x' },
 	{ "a number that cannot be", "\xab\xcd\xef", 20, 1 }, /* behind the build id's end */
 	{ "a number that cannot be", "\xab\xcd\xef", 63, 1 },
-	{ "not a request", "/srv/debug:/var", 2 * OBJECT_DIRS_SIZE, 1 },
+	/* the object of an index, which this is not of */
+	{ "name no files", "/srv/debug:/var", 2 * OBJECT_DIRS_SIZE, 'v' },
+	{ "a text without an end", "/srv/debug:/var", 2 * OBJECT_DIRS_SIZE + MODULE_NAME_SIZE - 1,
+	  'x' },
+	{ "not a request", "/srv/debug:/var", 2 * OBJECT_DIRS_SIZE + MODULE_NAME_SIZE, 1 },
 };
 
 static void test_job_request_mangled_is_refused(void **state)
@@ -299,6 +370,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_job_request_read_is_what_was_written),
+		cmocka_unit_test(test_job_request_for_an_index_has_no_descriptors),
+		cmocka_unit_test(test_job_request_for_an_index_of_a_path_is_refused),
+		cmocka_unit_test(test_job_request_for_an_index_with_more_is_refused),
 		cmocka_unit_test(test_job_request_without_what_may_be_missing),
 		cmocka_unit_test(test_job_request_with_any_of_its_descriptors),
 		cmocka_unit_test(test_job_request_text_too_long_is_an_error),
