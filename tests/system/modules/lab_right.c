@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * As lab_left, with other branches at other places: where counts of the two were mixed, they would
- * fit neither.
+ * fit neither. And with jumps that are rewritten while it is loaded, some of them often: where the
+ * file has a jump, a written 1 has the code after it run.
  */
 #include <linux/fs.h>
+#include <linux/jump_label.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
 
 #define N_STEPS 2000
+
+static DEFINE_STATIC_KEY_FALSE(lab_is_written);
 
 static noinline size_t lab_third(size_t seed, size_t n)
 {
@@ -30,6 +34,8 @@ static noinline size_t lab_right_walk(size_t seed)
 
 	while (n > 0) {
 		n--;
+		if (static_branch_likely(&lab_is_written))
+			seed += n;
 		seed = lab_third(seed, n);
 		if (seed % 11 < 4)
 			seed = lab_third(seed + 1, n) * 3;
@@ -47,9 +53,23 @@ static ssize_t lab_right_read(struct file *file, char __user *to, size_t n, loff
 	return copy_to_user(to, &sum, n) ? -EFAULT : n;
 }
 
+static ssize_t lab_right_write(struct file *file, const char __user *from, size_t n, loff_t *pos)
+{
+	char digit;
+
+	if (n == 0 || get_user(digit, from))
+		return -EFAULT;
+	if (digit == '1')
+		static_branch_enable(&lab_is_written);
+	else
+		static_branch_disable(&lab_is_written);
+	return n;
+}
+
 static const struct file_operations lab_right_fops = {
 	.owner = THIS_MODULE,
 	.read = lab_right_read,
+	.write = lab_right_write,
 };
 
 static struct miscdevice lab_right_device = {
