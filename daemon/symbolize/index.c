@@ -7,17 +7,38 @@
  * which hands out bounded cursors over checked bytes. A page that is damaged gives a failed cursor
  * and marks the index for good: whoever uses it asks at the end (index_damage()), because an answer
  * that was left out would otherwise only be missing.
+ *
+ * The file is not mapped: its owner may cut it short, and reading what is gone would be SIGBUS, or
+ * write to it, and what was checked would not be what is read. Its pages are read into memory of
+ * our own at the place where they would be mapped, when they are checked; those that are not needed
+ * for now are given back, and are read and checked again.
  */
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "base/checksum.h"
 #include "dwarf.h"
 #include "index_view.h"
 
 #define WORD_BITS 64
+
+/*
+ * 20 times as large as that of a distribution's kernel with all of its modules. The memory is only
+ * taken as pages are read, but limits count all of it (RLIMIT_DATA).
+ */
+#define FILE_BYTES_MAX (256ull << 20)
+
+/* What is read is mostly in order: so many pages at once, if they are of the same part. */
+#define READ_PAGES 8u
+
+/* Parts of which nobody keeps a cursor: they are read, and then what was made of them. */
+static const enum index_part passing_parts[] = {
+	INDEX_SYMBOLS, INDEX_TEXT,	INDEX_FUNCTIONS, INDEX_STARTS,	INDEX_LOCATIONS,
+	INDEX_ORIGINS, INDEX_NAME_OFFS, INDEX_NAMES,	 INDEX_PATCHES,
+};
 
 struct extent {
 	uint64_t off, n_bytes; /* in the file; within its data */
@@ -34,14 +55,15 @@ struct index {
 	unsigned int n_references;
 	const uint8_t *data;
 	uint64_t n_bytes;
-	void *map; /* data, if it is mapped by us */
+	uint8_t *pages; /* data, if it is of a file: ours, filled as far as it was read */
+	int fd;		/* the file, owned; -1: none */
 	size_t n_objects;
 	struct index_object *objects;
 	struct private_object *privates;
 	uint64_t data_off; /* where pages begin */
 	size_t n_pages;
 	const uint8_t *sums;  /* of pages, 8 bytes each */
-	uint64_t *is_checked; /* bit by page */
+	uint64_t *is_checked; /* bit by page: it is there, and what it should be */
 	int error;	      /* 0, or what the first failure of reading was */
 	struct problem problem;
 };
@@ -63,8 +85,9 @@ bool index_is_file(int fd)
 
 static void index_free(struct index *index)
 {
-	if (index->map)
-		munmap(index->map, index->n_bytes);
+	if (index->pages)
+		munmap(index->pages, index->n_bytes);
+	close_cleanup(&index->fd);
 	free(index->objects);
 	free(index->privates);
 	free(index->is_checked);
@@ -81,6 +104,25 @@ void index_unref(struct index *index)
 {
 	if (index && --index->n_references == 0)
 		index_free(index);
+}
+
+/* The file's bytes to their place. 0; -EBADMSG: it has become shorter; -errno; with a sentence. */
+static int fetch(const struct index *index, uint64_t off, uint64_t n_bytes, struct problem *problem)
+{
+	while (index->pages && n_bytes > 0) {
+		ssize_t n = pread(index->fd, index->pages + off, n_bytes, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return problem_set(problem, -errno, "index: read: %s", strerror(errno));
+		if (n == 0)
+			return problem_set(problem, -EBADMSG,
+					   "index: was cut short while it was read");
+		off += (uint64_t)n;
+		n_bytes -= (uint64_t)n;
+	}
+	return 0;
 }
 
 /* The checksum of everything before the data, with the place of the checksum itself as zero. */
@@ -147,6 +189,8 @@ static int read_header(struct index *index, struct bytes *b, struct problem *pro
 				   "again",
 				   version, INDEX_VERSION);
 	r = check_size(index, n_said, n_objects, data_off, problem);
+	if (r == 0)
+		r = fetch(index, INDEX_HEADER_BYTES, data_off - INDEX_HEADER_BYTES, problem);
 	if (r == 0 && head_sum(index) != sum)
 		r = problem_set(problem, -EBADMSG,
 				"index: damaged: the checksum of its header "
@@ -228,8 +272,11 @@ static int read_objects(struct index *index, struct bytes *b, struct problem *pr
 static int load(struct index *index, struct problem *problem)
 {
 	struct bytes b = bytes_of(index->data, index->n_bytes);
-	int r = read_header(index, &b, problem);
+	uint64_t n = index->n_bytes < INDEX_HEADER_BYTES ? index->n_bytes : INDEX_HEADER_BYTES;
+	int r = fetch(index, 0, n, problem);
 
+	if (r == 0)
+		r = read_header(index, &b, problem);
 	if (r == 0)
 		r = read_objects(index, &b, problem);
 	if (r < 0)
@@ -239,45 +286,72 @@ static int load(struct index *index, struct problem *problem)
 	return index->is_checked ? 0 : -ENOMEM;
 }
 
-/* Takes map. */
-static int open_bytes(const void *data, uint64_t n_bytes, void *map, struct index **ret_index,
-		      struct problem *problem)
+/* Takes index, or NULL. */
+static int open_loaded(struct index *opened, struct index **ret_index, struct problem *problem)
 {
-	cleanup(index_cleanup) struct index *index = calloc(1, sizeof(*index));
-	int r;
+	cleanup(index_cleanup) struct index *index = opened;
+	int r = index ? load(index, problem) : -ENOMEM;
 
-	if (!index) {
-		if (map)
-			munmap(map, n_bytes);
-		return -ENOMEM;
-	}
-	*index = (struct index){ .n_references = 1, .data = data, .n_bytes = n_bytes, .map = map };
-	r = load(index, problem);
 	if (r < 0)
 		return r;
 	*ret_index = steal_ptr(index);
 	return 0;
 }
 
+static struct index *index_new(const void *data, uint64_t n_bytes)
+{
+	struct index *index = calloc(1, sizeof(*index));
+
+	if (index)
+		*index = (struct index){
+			.n_references = 1,
+			.data = data,
+			.n_bytes = n_bytes,
+			.fd = -1,
+		};
+	return index;
+}
+
+/* Places for the file's pages, empty. */
+static int set_file(struct index *index, int fd, struct problem *problem)
+{
+	void *pages = mmap(NULL, index->n_bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (pages == MAP_FAILED)
+		return problem_set(problem, -errno, "index: no memory for its %llu bytes: %s",
+				   (unsigned long long)index->n_bytes, strerror(errno));
+	/* it would be 2 MiB for a page */
+	(void)madvise(pages, index->n_bytes, MADV_NOHUGEPAGE);
+	index->data = index->pages = pages;
+	index->fd = dup(fd);
+	return index->fd < 0 ? -errno : 0;
+}
+
 int index_open(int fd, struct index **ret_index, struct problem *problem)
 {
+	cleanup(index_cleanup) struct index *index = NULL;
 	struct stat st;
-	void *map;
+	int r;
 
 	if (fstat(fd, &st) < 0)
 		return problem_set(problem, -errno, "index: cannot be read: %s", strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)INDEX_MAGIC_BYTES)
+	if (!S_ISREG(st.st_mode) || !index_is_file(fd))
 		return problem_set(problem, -ENOEXEC, "index: not a symbol index");
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return problem_set(problem, -errno, "index: cannot be mapped: %s", strerror(errno));
-	return open_bytes(map, (uint64_t)st.st_size, map, ret_index, problem);
+	if ((uint64_t)st.st_size > FILE_BYTES_MAX)
+		return problem_set(problem, -EBADMSG, "index: larger than any: %lld bytes",
+				   (long long)st.st_size);
+	index = index_new(NULL, (uint64_t)st.st_size);
+	if (!index)
+		return -ENOMEM;
+	r = set_file(index, fd, problem);
+	return r < 0 ? r : open_loaded(steal_ptr(index), ret_index, problem);
 }
 
 int index_open_memory(const void *data, size_t n_bytes, struct index **ret_index,
 		      struct problem *problem)
 {
-	return open_bytes(data, n_bytes, NULL, ret_index, problem);
+	return open_loaded(index_new(data, n_bytes), ret_index, problem);
 }
 
 /* objects */
@@ -336,44 +410,109 @@ int index_damage(const struct index *index, struct problem *problem)
 
 /* pages */
 
-static bool check_page(struct index *index, size_t page)
+static bool is_checked(const struct index *index, size_t page)
 {
-	uint64_t off = index->data_off + page * (uint64_t)INDEX_PAGE_BYTES;
-	uint64_t n =
-		index->n_bytes - off < INDEX_PAGE_BYTES ? index->n_bytes - off : INDEX_PAGE_BYTES;
-	uint64_t sum;
-
-	memcpy(&sum, index->sums + page * sizeof(sum), sizeof(sum));
-	if (checksum_bytes(index->data + off, n) != sum)
-		return false;
-	index->is_checked[page / WORD_BITS] |= 1ull << (page % WORD_BITS);
-	return true;
+	return index->is_checked[page / WORD_BITS] >> (page % WORD_BITS) & 1;
 }
 
-/* off and n_bytes lie within the data. */
-static bool check_pages(struct index *index, uint64_t off, uint64_t n_bytes)
+/* Where it ends in the file; the last one may be short. */
+static uint64_t page_end(const struct index *index, size_t page)
 {
-	size_t first = (off - index->data_off) / INDEX_PAGE_BYTES;
-	size_t end = (off + n_bytes - index->data_off + INDEX_PAGE_BYTES - 1) / INDEX_PAGE_BYTES;
+	uint64_t end = index->data_off + (page + 1) * (uint64_t)INDEX_PAGE_BYTES;
 
-	for (size_t page = first; page < end; page++) {
-		if (index->is_checked[page / WORD_BITS] >> (page % WORD_BITS) & 1)
-			continue;
-		if (!check_page(index, page)) {
-			if (!index->error)
-				index->error = problem_set(
-					&index->problem, -EBADMSG,
-					"index: damaged: the checksum of page %zu does not match",
-					page);
-			return false;
-		}
+	return end < index->n_bytes ? end : index->n_bytes;
+}
+
+static int check_page(struct index *index, size_t page, struct problem *problem)
+{
+	uint64_t off = index->data_off + page * (uint64_t)INDEX_PAGE_BYTES, sum;
+
+	memcpy(&sum, index->sums + page * sizeof(sum), sizeof(sum));
+	if (checksum_bytes(index->data + off, page_end(index, page) - off) != sum)
+		return problem_set(problem, -EBADMSG,
+				   "index: damaged: the checksum of page %zu does not match", page);
+	index->is_checked[page / WORD_BITS] |= 1ull << (page % WORD_BITS);
+	return 0;
+}
+
+/* Those from end to behind are only worth it if they are had in passing. */
+static int load_pages(struct index *index, size_t first, size_t end, size_t behind,
+		      struct problem *problem)
+{
+	uint64_t off = index->data_off + first * (uint64_t)INDEX_PAGE_BYTES;
+	struct problem ignored = { "" };
+	int r = fetch(index, off, page_end(index, behind - 1) - off, problem);
+
+	if (r < 0 && behind > end) {
+		behind = end;
+		r = fetch(index, off, page_end(index, end - 1) - off, problem);
 	}
-	return true;
+	for (size_t page = first; r == 0 && page < end; page++)
+		r = check_page(index, page, problem);
+	for (size_t page = end; r == 0 && page < behind; page++)
+		if (check_page(index, page, &ignored) < 0)
+			break;
+	return r;
+}
+
+static size_t page_of(const struct index *index, uint64_t off)
+{
+	return (off - index->data_off) / INDEX_PAGE_BYTES;
+}
+
+/* The first of those that are not loaded, up to behind. */
+static size_t skip_loaded(const struct index *index, size_t page, size_t behind)
+{
+	while (page < behind && is_checked(index, page))
+		page++;
+	return page;
+}
+
+static size_t skip_missing(const struct index *index, size_t page, size_t behind)
+{
+	while (page < behind && !is_checked(index, page))
+		page++;
+	return page;
+}
+
+static int load_missing(struct index *index, size_t page, size_t end, size_t n_ahead,
+			struct problem *problem)
+{
+	int r = 0;
+
+	while (r == 0 && (page = skip_loaded(index, page, end)) < end) {
+		size_t behind = skip_missing(index, page, end), ahead = behind;
+
+		if (behind == end && end - page < READ_PAGES)
+			ahead = skip_missing(index, end,
+					     end + n_ahead < page + READ_PAGES ? end + n_ahead
+									       : page + READ_PAGES);
+		r = load_pages(index, page, behind, ahead, problem);
+		page = behind;
+	}
+	return r;
+}
+
+/* [off, end_off) of what ends at part_end_off, all within the data. */
+static bool check_pages(struct index *index, uint64_t off, uint64_t end_off, uint64_t part_end_off)
+{
+	struct problem problem = { "" };
+	size_t end, behind;
+	int r;
+
+	if (off == end_off)
+		return true;
+	end = page_of(index, end_off - 1) + 1;
+	behind = page_of(index, part_end_off - 1) + 1;
+	r = load_missing(index, page_of(index, off), end, behind - end, &problem);
+	if (r < 0 && !index->error)
+		index->error = problem_set(&index->problem, r, "%s", problem.text);
+	return r == 0;
 }
 
 int index_check(struct index *index, struct problem *problem)
 {
-	(void)check_pages(index, index->data_off, index->n_bytes - index->data_off);
+	(void)check_pages(index, index->data_off, index->n_bytes, index->n_bytes);
 	return index_damage(index, problem);
 }
 
@@ -382,16 +521,45 @@ int index_check_object(struct index *index, size_t object, struct problem *probl
 	for (int i = 0; i < N_INDEX_PARTS; i++) {
 		const struct extent *part = &index->privates[object].parts[i];
 
-		(void)check_pages(index, part->off, part->n_bytes);
+		uint64_t end_off = part->off + part->n_bytes;
+
+		(void)check_pages(index, part->off, end_off, end_off);
 	}
 	return index_damage(index, problem);
 }
 
-void index_forget(const struct index *index)
+/* Whole pages only: what they share with other parts stays. */
+static void forget(struct index *index, uint64_t off, uint64_t end_off)
 {
-	/* our mapping is read-only: nothing in it can be lost */
-	if (index->map)
-		madvise(index->map, index->n_bytes, MADV_DONTNEED);
+	size_t first = page_of(index, off + INDEX_PAGE_BYTES - 1), end = page_of(index, end_off);
+
+	first = skip_missing(index, first, end);
+	if (first >= end)
+		return;
+	for (size_t page = first; page < end; page++)
+		index->is_checked[page / WORD_BITS] &= ~(1ull << (page % WORD_BITS));
+	(void)madvise(index->pages + index->data_off + first * (uint64_t)INDEX_PAGE_BYTES,
+		      (end - first) * (uint64_t)INDEX_PAGE_BYTES, MADV_DONTNEED);
+}
+
+void index_forget(struct index *index, size_t object)
+{
+	const struct extent *parts = index->privates[object].parts;
+	uint64_t off = index->data_off, end_off = off;
+
+	if (!index->pages)
+		return;
+	/* neighbours at once */
+	for (size_t i = 0; i < array_size(passing_parts); i++) {
+		const struct extent *part = &parts[passing_parts[i]];
+
+		if (part->off != end_off) {
+			forget(index, off, end_off);
+			off = part->off;
+		}
+		end_off = part->off + part->n_bytes;
+	}
+	forget(index, off, end_off);
 }
 
 uint64_t index_part_bytes(const struct index *index, size_t object, enum index_part part)
@@ -406,7 +574,8 @@ struct bytes index_slice(struct index *index, size_t object, enum index_part par
 	struct bytes failed = bytes_of(NULL, 0);
 
 	if (off <= extent.n_bytes && n_bytes <= extent.n_bytes - off &&
-	    check_pages(index, extent.off + off, n_bytes))
+	    check_pages(index, extent.off + off, extent.off + off + n_bytes,
+			extent.off + extent.n_bytes))
 		return bytes_of(index->data + extent.off + off, n_bytes);
 	index_note_damage(index, object, "part");
 	bytes_fail(&failed);

@@ -63,10 +63,11 @@ bool index_is_one(const void *bytes, size_t n_bytes);
 /* The same of the file behind fd, whose position stays where it is. */
 bool index_is_file(int fd);
 /*
- * Maps the file behind fd, which stays the caller's and may be closed, and checks the header and
- * the table of objects. The rest is checked when it is first read: index_damage().
- * -ENOEXEC: no index, or one of another version or byte order; -EBADMSG: damaged; -ENOMEM; or what
- * mmap() says. problem says which and why.
+ * Opens the file behind fd, which stays the caller's and may be closed, and checks the header and
+ * the table of objects. The rest is read and checked when it is asked for: index_damage(). Whatever
+ * happens to the file meanwhile: what is used is what was checked, or that is an error.
+ * -ENOEXEC: no index, or one of another version or byte order; -EBADMSG: damaged, cut short, or
+ * larger than any; -ENOMEM; -errno. problem says which and why.
  */
 must_check int index_open(int fd, struct index **ret_index, struct problem *problem);
 /* The same on bytes in memory, borrowed until the last reference is gone. */

@@ -104,7 +104,7 @@ static void forget_read(struct index_view *view, uint64_t n_bytes)
 	view->n_read_bytes += n_bytes;
 	if (view->n_read_bytes < READ_BYTES_MAX)
 		return;
-	index_forget(view->index);
+	index_forget(view->index, view->object);
 	view->n_read_bytes = 0;
 }
 

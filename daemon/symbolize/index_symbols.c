@@ -20,7 +20,7 @@ static int fill(struct symbols *s, struct index *index, size_t object, uint64_t 
 		r = index_view_units(s->view, &s->units);
 	if (r < 0)
 		return r;
-	index_forget(index);
+	index_forget(index, object);
 	index_dwarf_stats(index, object, &s->dwarf.stats);
 	if (s->dwarf.stats.n_units_damaged)
 		problem_set(&s->dwarf.first_damage, 0, "known since the index was made");

@@ -45,10 +45,11 @@ struct bytes index_slice(struct index *index, size_t object, enum index_part par
 struct bytes index_part(struct index *index, size_t object, enum index_part part);
 uint64_t index_part_bytes(const struct index *index, size_t object, enum index_part part);
 /*
- * Says that what was read is not needed for now: its pages leave the process's memory, and come
- * back from the page cache when they are read again.
+ * Says that what was read of an object is not needed for now: its memory is given back, and what is
+ * asked for again is read, and checked, again. Cursors over parts that are read in passing end
+ * here: all but those of sections, their names, named symbols, text_offs, lengths and stretches.
  */
-void index_forget(const struct index *index);
+void index_forget(struct index *index, size_t object);
 /* Notes, once and for all, that the index cannot be trusted; what in it, and why. */
 void index_note_damage(struct index *index, size_t object, const char *what);
 /* Notes that memory ran out where no error can be given: index_damage() will say so. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An index, with its checksums made right, so that what lies behind them is reached: every answer
- * at every address. And an image (it begins as ELF files do), of which an index is made: both must
- * give the same answers.
+ * at every address; in memory, and as a file that somebody changes while it is read. And an image
+ * (it begins as ELF files do), of which an index is made: both must give the same answers.
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "../unit/index_compare.h"
 #include "base/checksum.h"
 #include "symbolize/index_format.h"
@@ -75,6 +77,55 @@ static void repair(uint8_t *bytes, size_t n_bytes)
 	put_u64(bytes, INDEX_SUM_OFF, checksum_bytes(sums, sizeof(sums)));
 }
 
+static void read_objects(struct index *index)
+{
+	struct problem problem;
+
+	for (size_t i = 0; i < index_n_objects(index) && i < 4; i++) {
+		cleanup(names_cleanup) struct names *names = NULL;
+		cleanup(symbols_cleanup) struct symbols *symbols = NULL;
+
+		if (names_new(&names, CEILING) == 0 &&
+		    symbols_from_index(index, i, 1ull << 60, names, &symbols, &problem) == 0)
+			read_all(symbols);
+	}
+}
+
+/* The last byte says where it is cut, or written to, and so whether that is seen. */
+static void change(int fd, const uint8_t *bytes, size_t n_bytes)
+{
+	size_t at = n_bytes * (bytes[n_bytes - 1] >> 1) / 128;
+
+	if (bytes[n_bytes - 1] & 1)
+		(void)!ftruncate(fd, (off_t)at);
+	else
+		(void)!pwrite(fd, bytes, n_bytes - at, (off_t)at);
+}
+
+static void read_file(const uint8_t *bytes, size_t n_bytes)
+{
+	cleanup(index_cleanup) struct index *index = NULL;
+	int fd = memfd_create("index", MFD_CLOEXEC);
+	struct problem problem;
+
+	if (pwrite(fd, bytes, n_bytes, 0) == (ssize_t)n_bytes &&
+	    index_open(fd, &index, &problem) == 0) {
+		if (index_n_objects(index)) {
+			cleanup(names_cleanup) struct names *names = NULL;
+			cleanup(symbols_cleanup) struct symbols *symbols = NULL;
+
+			if (names_new(&names, CEILING) == 0 &&
+			    symbols_from_index(index, 0, 1ull << 60, names, &symbols, &problem) ==
+				    0) {
+				change(fd, bytes, n_bytes);
+				read_all(symbols);
+			}
+		}
+		read_objects(index);
+	}
+	close(fd);
+}
+
 static void read_index(const uint8_t *data, size_t n_bytes)
 {
 	cleanup(index_cleanup) struct index *index = NULL;
@@ -84,17 +135,10 @@ static void read_index(const uint8_t *data, size_t n_bytes)
 	memcpy(copy, data, n_bytes);
 	repair(copy, n_bytes);
 	if (index_open_memory(copy, n_bytes, &index, &problem) == 0) {
-		for (size_t i = 0; i < index_n_objects(index) && i < 4; i++) {
-			cleanup(names_cleanup) struct names *names = NULL;
-			cleanup(symbols_cleanup) struct symbols *symbols = NULL;
-
-			if (names_new(&names, CEILING) == 0 &&
-			    symbols_from_index(index, i, 1ull << 60, names, &symbols, &problem) ==
-				    0)
-				read_all(symbols);
-		}
+		read_objects(index);
 		if (index_damage(index, &problem) == 0 && index_check(index, &problem) != 0)
 			abort();
+		read_file(copy, n_bytes);
 	}
 	index_unref(steal_ptr(index));
 	free(copy);

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include "index_compare.h"
 #include "module_example.h"
-#include "symbolize/index_format.h"
+#include "symbolize/index_view.h"
 #include "symbolize_example.h"
 
 #define N_CODE 600
@@ -362,6 +362,101 @@ static void test_index_of_a_file_outlives_the_descriptor(void **state)
 	assert_int_equal(index_check(index, &problem), 0);
 }
 
+/* Of a file, which is open to be written to, too. */
+static int file_of(const struct fixture *f)
+{
+	int fd = memfd_create("index", MFD_CLOEXEC);
+
+	assert_int_equal(pwrite(fd, f->bytes, f->n_bytes, 0), f->n_bytes);
+	return fd;
+}
+
+/* Before the fix it was mapped, and this was SIGBUS. */
+static void test_index_that_is_cut_short_while_it_is_read_is_damage(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t n_left = 0; n_left < f->n_bytes; n_left += INDEX_PAGE_BYTES / 2) {
+		cleanup(index_cleanup) struct index *index = NULL;
+		cleanup(names_cleanup) struct names *names = NULL;
+		cleanup(symbols_cleanup) struct symbols *symbols = NULL;
+		struct problem problem = { "" };
+		int fd = file_of(f);
+
+		assert_int_equal(names_new(&names, 1 << 30), 0);
+		assert_int_equal(index_open(fd, &index, &problem), 0);
+		assert_int_equal(ftruncate(fd, (off_t)n_left), 0);
+		assert_true(symbols_from_index(index, 0, 0, names, &symbols, &problem) ==
+				    -EBADMSG ||
+			    index_check(index, &problem) == -EBADMSG);
+		assert_non_null(strstr(problem.text, "cut short while it was read"));
+		close(fd);
+	}
+}
+
+/* Grown at once by zeros, so that nothing is missing: what it was is known. */
+static void test_index_that_is_written_to_while_it_is_read_is_damage(void **state)
+{
+	cleanup(index_cleanup) struct index *index = NULL;
+	cleanup(names_cleanup) struct names *names = NULL;
+	cleanup(symbols_cleanup) struct symbols *symbols = NULL;
+	struct fixture *f = *state;
+	struct problem problem = { "" };
+	int fd = file_of(f);
+
+	assert_int_equal(names_new(&names, 1 << 30), 0);
+	assert_int_equal(index_open(fd, &index, &problem), 0);
+	assert_int_equal(index_check(index, &problem), 0);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, (off_t)f->n_bytes), 0);
+	/* what was checked is what is read, … */
+	assert_int_equal(symbols_from_index(index, 0, 0, names, &symbols, &problem), 0);
+	assert_int_equal(index_damage(index, &problem), 0);
+	/* … and what was not checked is not what it was */
+	close(fd);
+	fd = file_of(f);
+	index_unref(index);
+	assert_int_equal(index_open(fd, &index, &problem), 0);
+	assert_int_equal(ftruncate(fd, INDEX_PAGE_BYTES), 0);
+	assert_int_equal(ftruncate(fd, (off_t)f->n_bytes), 0);
+	assert_int_equal(index_check(index, &problem), -EBADMSG);
+	assert_non_null(strstr(problem.text, "checksum"));
+	close(fd);
+}
+
+static void test_index_of_a_file_answers_as_in_memory(void **state)
+{
+	cleanup(index_cleanup) struct index *index = NULL;
+	struct fixture *f = *state;
+	struct problem problem = { "" };
+	struct symbols *symbols;
+	struct names *names;
+	int fd = file_of(f);
+
+	assert_int_equal(names_new(&names, 1 << 30), 0);
+	assert_int_equal(index_open(fd, &index, &problem), 0);
+	assert_int_equal(symbols_from_index(index, 0, 0, names, &symbols, &problem), 0);
+	assert_same(f->x.symbols, symbols, true);
+	index_forget(index, 0);
+	assert_same(f->x.symbols, symbols, true);
+	assert_int_equal(index_check(index, &problem), 0);
+	close_index(symbols);
+	close(fd);
+}
+
+static void test_index_larger_than_any_is_refused(void **state)
+{
+	cleanup(index_cleanup) struct index *index = NULL;
+	struct fixture *f = *state;
+	struct problem problem = { "" };
+	int fd = file_of(f);
+
+	assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
+	assert_int_equal(index_open(fd, &index, &problem), -EBADMSG);
+	assert_non_null(strstr(problem.text, "larger than any"));
+	close(fd);
+}
+
 /* the builder */
 
 static void test_index_builder_takes_several_objects_but_none_twice(void **state)
@@ -457,6 +552,30 @@ static void test_index_of_a_module_is_laid_out_where_it_is_opened(void **state)
 	free(bytes);
 }
 
+/* Of which little is in memory at a time: what was forgotten is had again, or is damage. */
+static void compare_file(struct symbols *symbols, const uint8_t *bytes, size_t n_bytes)
+{
+	cleanup(index_cleanup) struct index *index = NULL;
+	int fd = memfd_create("index", MFD_CLOEXEC);
+	struct problem problem = { "" };
+	struct symbols *indexed;
+	struct names *names;
+
+	assert_int_equal(pwrite(fd, bytes, n_bytes, 0), n_bytes);
+	assert_int_equal(names_new(&names, SYMBOLS_NAMES_CEILING_BYTES), 0);
+	assert_int_equal(index_open(fd, &index, &problem), 0);
+	assert_int_equal(symbols_from_index(index, 0, 0, names, &indexed, &problem), 0);
+	assert_same(symbols, indexed, false);
+	assert_int_equal(index_check(index, &problem), 0);
+	index_forget(index, 0);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, (off_t)n_bytes), 0);
+	assert_int_equal(index_check(index, &problem), -EBADMSG);
+	assert_non_null(strstr(problem.text, "checksum"));
+	close_index(indexed);
+	close(fd);
+}
+
 static void test_index_of_a_real_kernel_answers_as_its_vmlinux(void **state)
 {
 	static const struct image_limits limits = IMAGE_LIMITS_DEFAULT;
@@ -476,6 +595,7 @@ static void test_index_of_a_real_kernel_answers_as_its_vmlinux(void **state)
 	assert_int_equal(open_index(bytes, n_bytes, 0, &indexed, &problem), 0);
 	assert_same(symbols, indexed, false);
 	close_index(indexed);
+	compare_file(symbols, bytes, n_bytes);
 	close_index(symbols);
 	free(bytes);
 }
@@ -494,6 +614,10 @@ int main(void)
 		WITH(test_index_with_bytes_behind_its_end_is_refused),
 		WITH(test_index_of_another_kind_is_refused_with_a_sentence),
 		WITH(test_index_of_a_file_outlives_the_descriptor),
+		WITH(test_index_of_a_file_answers_as_in_memory),
+		WITH(test_index_that_is_cut_short_while_it_is_read_is_damage),
+		WITH(test_index_that_is_written_to_while_it_is_read_is_damage),
+		WITH(test_index_larger_than_any_is_refused),
 		WITH(test_index_builder_takes_several_objects_but_none_twice),
 		WITH(test_index_builder_keeps_to_its_ceiling),
 		cmocka_unit_test(test_index_of_a_module_is_laid_out_where_it_is_opened),
