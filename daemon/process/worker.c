@@ -164,6 +164,15 @@ void worker_set_killed(const struct worker *worker, int code, struct worker_end 
 		    worker->why == WORKER_DEADLINE ? "had not ended in time" : "was stopped");
 }
 
+static const char *likely_cause(int number)
+{
+	if (number == SIGKILL)
+		return ", perhaps because the machine is out of memory";
+	/* mmap(2): a page beyond the end of the file, or one that could not be read */
+	return number == SIGBUS ? ": a file was cut short while it was read, or cannot be read"
+				: "";
+}
+
 static void on_signal(const struct worker *worker, int number, struct worker_end *end)
 {
 	if (number == SIGKILL && worker->is_killed) {
@@ -174,9 +183,7 @@ static void on_signal(const struct worker *worker, int number, struct worker_end
 	} else {
 		worker_set_end(end, WORKER_CRASHED, number);
 		problem_set(&end->reason, 0, "worker: was killed by signal %d (%s)%s", number,
-			    strsignal(number),
-			    number == SIGKILL ? ", perhaps because the machine is out of memory"
-					      : "");
+			    strsignal(number), likely_cause(number));
 	}
 }
 

@@ -187,6 +187,41 @@ static void test_worker_crashing_job_is_told_from_others(void **state)
 	assert_end(run(&plain, die_of, NULL), WORKER_CRASHED, "signal 6");
 }
 
+/* A vmlinux whose owner cuts it short: of what is mapped nothing is left. */
+static int read_what_is_cut(void *context, struct worker_out *out, struct problem *problem)
+{
+	int fd = *(int *)context;
+	volatile const char *bytes = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	if (bytes == MAP_FAILED)
+		return 1;
+	while (bytes[4096] == 0)
+		;
+	return 2;
+}
+
+static void test_worker_whose_file_is_cut_short_has_crashed_with_a_reason(void **state)
+{
+	int fd = memfd_create("file", MFD_CLOEXEC);
+	struct worker_config config = plain;
+	struct worker *worker;
+	struct worker_end end;
+
+	config.keep_fds = &fd;
+	config.n_keep_fds = 1;
+	skip_with_sanitizer("the sanitizer turns SIGBUS into a report");
+	assert_int_equal(ftruncate(fd, 8192), 0);
+	worker = start(&config, read_what_is_cut, &fd);
+	poll(NULL, 0, 50);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	end = finish(worker);
+	assert_int_equal(end.code, SIGBUS);
+	assert_end(end, WORKER_CRASHED, "cut short while it was read");
+	/* and the next one is not the worse for it */
+	assert_end(run(&plain, die_of, NULL), WORKER_CRASHED, "signal 6");
+	close(fd);
+}
+
 static int leave(void *context, struct worker_out *out, struct problem *problem)
 {
 	_exit(*(int *)context);
@@ -654,6 +689,7 @@ int main(void)
 		cmocka_unit_test(test_worker_result_of_allowed_size_is_done_and_larger_fails),
 		cmocka_unit_test(test_worker_failing_job_says_why),
 		cmocka_unit_test(test_worker_crashing_job_is_told_from_others),
+		cmocka_unit_test(test_worker_whose_file_is_cut_short_has_crashed_with_a_reason),
 		cmocka_unit_test(test_worker_that_exits_without_a_result_is_no_result),
 		cmocka_unit_test(test_worker_garbage_is_malformed),
 		cmocka_unit_test(test_worker_hanging_job_ends_by_kill),
