@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include "collect/event.h"
 #include "collect/event_pfm.h"
@@ -175,6 +177,22 @@ static void look_at_live_text(const struct daemon_options *options, int root_fd,
 				  socket[0] ? socket : "socket to ask");
 }
 
+/* Whether the daemon's user may write in it is known when he tries. */
+static void look_at_cache(const struct daemon_options *options, struct check *check)
+{
+	const char *path = options->cache_directory;
+	struct stat st;
+
+	snprintf(check->cache_directory, sizeof(check->cache_directory), "%.*s",
+		 (int)sizeof(check->cache_directory) - 1, path);
+	if (!path[0])
+		(void)problem_set(&check->cache_problem, 0, "it is not wanted (CacheDirectory=)");
+	else if (stat(path, &st) < 0)
+		(void)problem_set(&check->cache_problem, 0, "%s: %s", path, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		(void)problem_set(&check->cache_problem, 0, "%s: not a directory", path);
+}
+
 int check_read(const struct daemon_options *options, struct check *ret_check)
 {
 	int root_fd cleanup(close_cleanup) = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -193,6 +211,7 @@ int check_read(const struct daemon_options *options, struct check *ret_check)
 		plan_rings(options, &check);
 	}
 	look_at_user(options, &check);
+	look_at_cache(options, &check);
 	r = look_at_kernel(options, root_fd, &check);
 	if (r != 0) {
 		check_deinit(&check);

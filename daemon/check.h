@@ -42,8 +42,10 @@ struct check {
 	bool is_hidden;			  /* for want of a privilege */
 	struct problem live_problem;	  /* empty: live text can be read */
 
-	struct object_files vmlinux; /* n_tries 0: not looked for, without an identity */
-	bool counts_modules;	     /* Modules=no: modules are not looked at */
+	struct problem cache_problem;		/* empty: indexes are made in cache_directory */
+	char cache_directory[OBJECT_PATH_SIZE]; /* cut if it is longer */
+	struct object_files vmlinux;		/* n_tries 0: not looked for, without an identity */
+	bool counts_modules;			/* Modules=no: modules are not looked at */
 	struct check_modules modules;
 	char debug_package[DEBUG_PACKAGE_SIZE]; /* what may help; empty: not known */
 };

@@ -9,6 +9,7 @@
  *	vmlinux: /usr/lib/debug/boot/vmlinux-6.12.9
  *	  not /srv/debug/vmlinux: its build id is 1a2b…
  *	  no such file: /usr/lib/debug/.build-id/4a/5a9b0a….debug
+ *	index: none yet; after the first profile one is made in /var/cache/autofdod
  *	modules: 153 loaded, 150 with debug information
  *	  without it: zfs, spl, nvidia
  *
@@ -132,6 +133,22 @@ static void show_tries(const struct object_files *files, struct buf *text)
 		buf_printf(text, "  %zu more were not looked at\n", files->n_dropped);
 }
 
+/* Of what there is no debug information, no index can be made. */
+static void show_index(const struct check *check, struct buf *text)
+{
+	const char *path = object_files_path(&check->vmlinux, OBJECT_INDEX);
+
+	if (!main_path(&check->vmlinux))
+		return;
+	if (path)
+		buf_printf(text, "index: %s\n", path);
+	else if (check->cache_problem.text[0])
+		buf_printf(text, "index: none, and none is made: %s\n", check->cache_problem.text);
+	else
+		buf_printf(text, "index: none yet; after the first profile one is made in %s\n",
+			   check->cache_directory);
+}
+
 static void show_vmlinux(const struct check *check, struct buf *text)
 {
 	const struct object_files *files = &check->vmlinux;
@@ -200,6 +217,7 @@ void check_text(const struct check *check, struct buf *text)
 	show_addresses(check, text);
 	show_identity(check, text);
 	show_vmlinux(check, text);
+	show_index(check, text);
 	show_live_text(check, text);
 }
 
@@ -370,6 +388,22 @@ static struct json_object *object_of_vmlinux(const struct check *check, bool *ok
 	return object;
 }
 
+static struct json_object *object_of_index(const struct check *check, bool *ok)
+{
+	struct json_object *object = json_object_new_object();
+	const char *path = object_files_path(&check->vmlinux, OBJECT_INDEX);
+
+	add(object, "isThere", json_object_new_boolean(path != NULL), ok);
+	if (path)
+		add_text(object, "path", path, ok);
+	add(object, "areMade", json_object_new_boolean(!check->cache_problem.text[0]), ok);
+	if (check->cache_problem.text[0])
+		add_text(object, "why", check->cache_problem.text, ok);
+	else
+		add_text(object, "directory", check->cache_directory, ok);
+	return object;
+}
+
 /* What preflight_json() says stands at the top: verdict, branches, ip, process. */
 int check_json(const struct check *check, struct json_object **ret_object)
 {
@@ -393,6 +427,7 @@ int check_json(const struct check *check, struct json_object **ret_object)
 	add(object, "vmlinux", object_of_vmlinux(check, &ok), &ok);
 	if (check->counts_modules)
 		add(object, "modules", check_modules_json(&check->modules, &ok), &ok);
+	add(object, "index", object_of_index(check, &ok), &ok);
 	add(object, "liveText", object_of_live_text(check, &ok), &ok);
 	if (!ok) {
 		json_object_put(object);

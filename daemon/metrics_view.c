@@ -239,6 +239,18 @@ static void add_publication(const struct publication *p, struct metrics_view *v)
 		add_last(&p->last, v);
 }
 
+static void add_indexing(const struct indexing *x, struct metrics_view *v)
+{
+	v->cpu[METRICS_WORKER] += seconds(x->cpu_ns);
+	v->indexes_made = (double)x->n_made;
+	v->index_failures = (double)x->n_failed;
+	v->indexes_damaged = (double)x->n_damaged;
+	if (x->n_symbolized)
+		v->indexed = (double)x->n_indexed / (double)x->n_symbolized;
+	if (x->is_tidy)
+		v->index_bytes = (double)x->n_bytes;
+}
+
 static void add_store(const struct retention *retention, struct metrics_view *v)
 {
 	const struct store_kept *kept = &retention->figures;
@@ -300,6 +312,7 @@ void metrics_view(struct daemon *d, struct metrics_view *ret_view)
 	add_publication(&d->publication, ret_view);
 	if (d->live.state != LIVE_UNTRIED)
 		ret_view->live_pages = (double)d->live.n_pages;
+	add_indexing(&d->indexing, ret_view);
 	add_store(&d->retention, ret_view);
 	add_control(d->commands.control, ret_view);
 	add_log(d->log, ret_view);

@@ -97,6 +97,7 @@ struct metrics_view {
 	double published_at, publish_took, is_last_published;
 	double worker_rss;
 	double live_pages;
+	double indexed, indexes_made, index_failures, indexes_damaged, index_bytes;
 	double overlap, density, profile_functions, profile_samples, verdicts[N_METRICS_VERDICTS];
 	double store_bytes, store_profiles, removed[N_STORE_LIMITS], removed_bytes;
 

@@ -236,6 +236,28 @@ static struct json_object *store_json(const struct retention *retention, bool *o
 	return object;
 }
 
+static struct json_object *index_json(const struct daemon *d, bool *ok)
+{
+	const struct indexing *x = &d->indexing;
+	struct json_object *object = json_object_new_object();
+
+	json_add_text(object, "state", indexing_state(x), ok);
+	json_add_text(object, "directory",
+		      d->options->cache_directory[0] ? d->options->cache_directory : NULL, ok);
+	json_add_text(object, "problem", x->problem.text[0] ? x->problem.text : NULL, ok);
+	json_add_u64(object, "objects", x->n_symbolized, ok);
+	json_add_u64(object, "objects_indexed", x->n_indexed, ok);
+	json_add_u64(object, "waiting", indexing_n_waiting(x), ok);
+	json_add_u64(object, "made", x->n_made, ok);
+	json_add_u64(object, "failed", x->n_failed, ok);
+	json_add_u64(object, "damaged", x->n_damaged, ok);
+	json_add_u64(object, "removed", x->n_removed, ok);
+	json_add_u64(object, "files", x->n_files, ok);
+	json_add_u64(object, "bytes", x->n_bytes, ok);
+	json_add_u64(object, "cpu_ns", x->cpu_ns, ok);
+	return object;
+}
+
 static struct json_object *loop_json(const struct daemon *d, bool *ok)
 {
 	struct json_object *object = json_object_new_object();
@@ -318,6 +340,7 @@ struct json_object *status_json(struct daemon *d)
 	json_add(root, "publication", publication_json(d, &ok), &ok);
 	if (d->retention.is_known)
 		json_add(root, "store", store_json(&d->retention, &ok), &ok);
+	json_add(root, "index", index_json(d, &ok), &ok);
 	json_add(root, "kernel", json_of_kernel(&d->host->identity, NULL), &ok);
 	json_add(root, "counters", counters_json(d, &ok), &ok);
 	if (d->modules.placement)

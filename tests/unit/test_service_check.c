@@ -230,6 +230,44 @@ static void test_check_of_separate_files_names_each(void **state)
 	check_deinit(&check);
 }
 
+static void test_check_says_whether_there_is_an_index(void **state)
+{
+	struct check check = good();
+	struct json_object *object, *index;
+	char *text;
+
+	strcpy(check.cache_directory, "/var/cache/autofdod");
+	text = text_of(&check);
+	assert_non_null(strstr(text, "\nindex: none yet; after the first profile one is made in "
+				     "/var/cache/autofdod\n"));
+	free(text);
+	strcpy(check.cache_problem.text, "/x: No such file or directory");
+	text = text_of(&check);
+	assert_non_null(strstr(text, "\nindex: none, and none is made: /x: No such file"));
+	free(text);
+	assert_int_equal(check_json(&check, &object), 0);
+	assert_true(json_object_object_get_ex(object, "index", &index));
+	assert_string_equal(json_object_to_json_string_ext(
+				    index, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+			    "{\"isThere\":false,\"areMade\":false,"
+			    "\"why\":\"/x: No such file or directory\"}");
+	json_object_put(object);
+	check.vmlinux.index_fd = open("/dev/null", O_RDONLY);
+	add_try(&check.vmlinux, "/c/ab.index", OBJECT_ACCEPTED, "");
+	check.vmlinux.tries[check.vmlinux.n_tries - 1].is_used = true;
+	check.vmlinux.tries[check.vmlinux.n_tries - 1].role = OBJECT_INDEX;
+	text = text_of(&check);
+	assert_non_null(strstr(text, "\nindex: /c/ab.index\n"));
+	free(text);
+	/* nothing to make one of */
+	lose_vmlinux(&check);
+	check.vmlinux.index_fd = -1;
+	text = text_of(&check);
+	assert_null(strstr(text, "\nindex: "));
+	free(text);
+	check_deinit(&check);
+}
+
 static void test_check_of_an_unreadable_machine_says_what_is_known(void **state)
 {
 	struct check check = good();
@@ -451,6 +489,7 @@ int main(void)
 		cmocka_unit_test(test_check_without_vmlinux_is_ok_and_says_what_that_means),
 		cmocka_unit_test(test_check_without_modules_does_not_tell_of_them),
 		cmocka_unit_test(test_check_of_separate_files_names_each),
+		cmocka_unit_test(test_check_says_whether_there_is_an_index),
 		cmocka_unit_test(test_check_of_an_unreadable_machine_says_what_is_known),
 		cmocka_unit_test(test_check_without_live_text_says_why),
 		cmocka_unit_test(test_check_says_which_cpus_and_how_large_their_rings),
