@@ -54,6 +54,22 @@ def comparison_table:
 		[$workload] + [metrics[] | $all.daemon_to_llvm[.][$workload] // "–"]] |
 	table(["the daemon's against llvm-profgen's"] + [metrics[] | titles[.]]);
 
+# Where the daemon's profile falls behind llvm-profgen's.
+def behind:
+	[.daemon_to_llvm | to_entries[] | .key as $metric | .value | to_entries[] |
+		select(.value == "worse") | "\(titles[$metric]) in \(.key)"];
+
+def verdict: if length == 0 then "met" else "not met: " + join(", ") end;
+
+# What the table is to show, and whether it does.
+def aims:
+	(.kernels | map(select(.name == "daemon"))[0]) as $daemon |
+	"- (a) brings at least what (c) does, in every workload, beyond noise: \(behind | verdict).",
+	"- (a) brings at least 95 % of what (d) does, by the means: " +
+		([metrics[] | { metric: ., share: $daemon.shares[.].all } |
+			select(.share != null and .share < 95) |
+			"\(titles[.metric]) \(.share | fixed(0)) %"] | verdict) + ".";
+
 # --- the rest
 
 def profile_texts: .profile |
@@ -94,6 +110,7 @@ def report:
 	section("By workload"; true; metrics[] as $metric | metric_table($metric), ""),
 	section("How much of what the truth brings"; any(.kernels[]; .name == "truth"); share_table),
 	section("Beyond the seeds' noise"; .daemon_to_llvm; comparison_table),
+	section("Aims"; .daemon_to_llvm and any(.kernels[]; .name == "truth"); aims),
 	section("How many samples"; any(.kernels[]; .part == "curve");
 		part_table("curve"; "profile of")),
 	section("What gating is worth"; any(.kernels[]; .part == "gate");
