@@ -36,7 +36,8 @@ int block_shape_of(const struct counters_config *config, struct block_shape *ret
 {
 	struct block_shape shape;
 
-	if (!is_slot_number(config->n_edge_slots) || !is_slot_number(config->n_range_slots))
+	if (!is_slot_number(config->n_edge_slots) || !is_slot_number(config->n_range_slots) ||
+	    config->n_step_slots > N_SLOTS_MAX)
 		return -EINVAL;
 	shape.n_edge_slots = round_up_slots(config->n_edge_slots);
 	shape.n_range_slots = round_up_slots(config->n_range_slots);
@@ -89,6 +90,7 @@ int counters_wrap(struct block *block, const struct block_shape *shape,
 int counters_new(const struct counters_config *config, struct counters **ret_counters)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	struct counters *counters;
 	struct block_shape shape;
 	void *block;
 	int r;
@@ -101,16 +103,25 @@ int counters_new(const struct counters_config *config, struct counters **ret_cou
 		return -ENOMEM;
 	block_advise(block, shape.n_bytes);
 	block_init(block, &shape, config->chain);
-	r = counters_wrap(block, &shape, config, ret_counters);
-	if (r < 0)
+	r = counters_wrap(block, &shape, config, &counters);
+	if (r < 0) {
 		munmap(block, shape.n_bytes);
-	return r;
+		return r;
+	}
+	r = config->n_step_slots ? steps_new(&counters->steps, config->n_step_slots) : 0;
+	if (r < 0) {
+		counters_free(counters);
+		return r;
+	}
+	*ret_counters = counters;
+	return 0;
 }
 
 void counters_free(struct counters *counters)
 {
 	if (!counters)
 		return;
+	steps_free(counters->steps);
 	munmap(counters->block, counters->n_bytes);
 	free(counters);
 }
@@ -174,8 +185,16 @@ static void clear_table(const struct table *table)
 	*table->n_used = 0;
 }
 
+void counters_settle(struct counters *counters)
+{
+	if (counters->steps)
+		steps_settle(counters->steps, &counters->edges, &counters->ranges);
+}
+
 void counters_reset(struct counters *counters)
 {
+	if (counters->steps)
+		steps_clear(counters->steps);
 	block_begin(counters->block, TASK_RESET);
 	clear_table(&counters->edges);
 	clear_table(&counters->ranges);

@@ -25,6 +25,8 @@
 /* Entries at a time: the deepest stacks of today's CPUs are 64 (BRBE). */
 #define BATCH 64u
 #define CACHE_LINE_BYTES 64u
+/* How far behind a stack the next ones are asked for: it takes the time of two to get them. */
+#define AHEAD_BYTES 1024u
 
 /*
  * Some Intel cores record the newest branch twice; a loop of one block as long as this is rarer
@@ -279,6 +281,139 @@ count_batch(struct counters *counters, const struct batch *batch,
 	}
 }
 
+/* stacks by steps, see steps.h */
+
+/* What stands before this entry were steps: the walk is where they leave it. */
+static void end_steps(struct counters *counters, struct walk *walk, uint32_t end)
+{
+	if (end == STEP_NEWEST)
+		return;
+	if (walk->pending == CUT_NEWEST)
+		cut_chain(counters, walk, CUT_NEWEST);
+	walk->pending = CHAINED;
+	walk->end_off = ~end;
+}
+
+/* The slot that has the step, but for its home; or NULL. */
+static struct step *find_step(const struct steps *steps, uint64_t edge, uint32_t end)
+{
+	struct step *home = step_home(steps->slots, steps->mask, edge, end);
+
+	for (unsigned int i = 1; i < STEPS_PER_LINE; i++)
+		if (step_is(step_beside(home, i), edge, end))
+			return step_beside(home, i);
+	return NULL;
+}
+
+/* A slot for the step, empty if one is. */
+static struct step *free_step(const struct steps *steps, uint64_t edge, uint32_t end)
+{
+	struct step *home = step_home(steps->slots, steps->mask, edge, end);
+
+	for (unsigned int i = 0; i < STEPS_PER_LINE; i++)
+		if (!step_beside(home, i)->edge)
+			return step_beside(home, i);
+	return home;
+}
+
+/* Has the step counted from now on, if both of its keys are in the tables. */
+static void learn_step(struct counters *counters, uint64_t edge, uint32_t end)
+{
+	struct step *step;
+	struct slot *slot = table_probe(&counters->edges, edge);
+	uint64_t key;
+
+	if (!slot || slot->key != edge)
+		return;
+	key = key_as_counted(edge, slot->value);
+	/* what comes next is of this end, which must not look like none */
+	if (!key || key_first(key) != key_first(edge) || ~key_first(edge) == STEP_NEWEST)
+		return;
+	if (end != STEP_NEWEST) {
+		uint64_t range = key_of(key_second(key), ~end);
+
+		slot = table_probe(&counters->ranges, range);
+		if (!slot || slot->key != range)
+			return;
+	}
+	step = free_step(counters->steps, edge, end);
+	step_settle(step, &counters->edges, &counters->ranges);
+	*step = (struct step){ .edge = edge, .end = end };
+}
+
+/*
+ * An entry that is not at its step's home, or behind one that was not. is_chained: it has one, of
+ * this end. Returns whether the next one has.
+ */
+static bool __attribute__((noinline)) count_odd_step(struct counters *counters, struct walk *walk,
+						     uint64_t edge, uint32_t end, bool is_chained)
+{
+	if (is_chained) {
+		struct step *step = find_step(counters->steps, edge, end);
+
+		if (step) {
+			step->n++;
+			return true;
+		}
+		end_steps(counters, walk, end);
+	}
+	count_odd_entry(counters, walk, edge);
+	if (is_chained)
+		learn_step(counters, edge, end);
+	return walk->pending == CHAINED && walk->end_off == key_first(edge) &&
+	       ~walk->end_off != STEP_NEWEST;
+}
+
+static bool is_external(struct window window, const struct branch_entry *entry)
+{
+	return !(window_off(window, entry->from_ip) | window_off(window, entry->to_ip));
+}
+
+static inline __attribute__((always_inline)) void
+count_steps(struct counters *counters, struct window window, const struct branch_entry *entries,
+	    size_t n, enum chain_rule chain, struct walk *walk)
+{
+	struct step *const slots = counters->steps->slots;
+	const uint64_t mask = counters->steps->mask;
+	uint32_t end = STEP_NEWEST;
+	bool is_chained = n && !is_external(window, &entries[0]);
+
+	for (size_t off = 0; off < n * sizeof(*entries); off += CACHE_LINE_BYTES)
+		__builtin_prefetch((const void *)((uintptr_t)(entries + n) + AHEAD_BYTES + off));
+	for (size_t i = 0; i < n; i++) {
+		uint32_t from_off = window_off(window, entries[i].from_ip);
+		uint64_t edge = key_of(from_off, window_off(window, entries[i].to_ip));
+		struct step *step = step_home(slots, mask, edge, end);
+
+		if (chain == CHAIN_CUT && unlikely(is_dropped(&entries[i]))) {
+			if (is_chained)
+				end_steps(counters, walk, end);
+			drop_entry(counters, walk, &entries[i]);
+			is_chained = false;
+		} else if (likely(is_chained && step_is(step, edge, end))) {
+			step->n++;
+		} else {
+			is_chained = count_odd_step(counters, walk, edge, end, is_chained);
+		}
+		end = ~from_off;
+	}
+	if (is_chained)
+		end_steps(counters, walk, end);
+}
+
+/* Steps have room for counts of 32 bits. */
+static bool has_step_room(struct counters *counters, size_t n_entries, uint64_t weight)
+{
+	struct steps *steps = counters->steps;
+
+	if (!steps || weight != 1 || n_entries > UINT32_MAX)
+		return false;
+	if (unlikely(steps->n_counted + n_entries > UINT32_MAX))
+		counters_settle(counters);
+	steps->n_counted += n_entries;
+	return true;
+}
+
 static void total_stack(struct counters_totals *totals, const struct walk *walk)
 {
 	uint64_t n_kept = walk->n_entries - walk->n_removed;
@@ -339,6 +474,13 @@ void counters_add_stack(struct counters *counters, uint64_t window_ip,
 		walk.n_removed++;
 		entries++;
 		n_entries--;
+	}
+	if (has_step_room(counters, n_entries, weight)) {
+		if (counters->chain == CHAIN_LLVM)
+			count_steps(counters, window, entries, n_entries, CHAIN_LLVM, &walk);
+		else
+			count_steps(counters, window, entries, n_entries, CHAIN_CUT, &walk);
+		n_entries = 0;
 	}
 	for (size_t first = 0; first < n_entries; first += BATCH) {
 		size_t n = n_entries - first < BATCH ? n_entries - first : BATCH;

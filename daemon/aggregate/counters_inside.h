@@ -11,6 +11,7 @@
 
 #include "counters.h"
 #include "counters_fd.h"
+#include "steps.h"
 #include "table.h"
 
 #define HEADER_BYTES 4096u
@@ -83,6 +84,7 @@ struct counters {
 	struct block *block;	    /* owned mapping */
 	size_t n_bytes;		    /* … its size; the block's own word may not be what it was */
 	struct table edges, ranges; /* views of the block */
+	struct steps *steps;	    /* owned; NULL: none */
 	enum chain_rule chain;
 	counters_classify_fn classify;
 	void *context;

@@ -35,6 +35,11 @@ struct recording_options {
 				    default 128 MiB: perf record -z22. -z (level 1) takes 512 KiB */
 	size_t n_ids_max;	 /* event ids: events times CPUs; default 2^20, of 16 to 64 bytes */
 	size_t names_bytes_max;	 /* names in the table of build ids; default 4 MiB */
+	/*
+	 * Map the data of a file, in windows of twice the buffer, instead of copying it. A file
+	 * that is cut while it is read may then be SIGBUS, which the caller has to be ready for.
+	 */
+	bool is_mapped;
 };
 
 struct recording_build_id {

@@ -344,12 +344,15 @@ static int open_file(struct recording *rec, int fd, struct problem *problem)
 	if (h.data.n_bytes == 0) {
 		rec->is_unfinished = true;
 		records_attach(&rec->file, fd, true, h.data.offset, UINT64_MAX);
-		return 0;
+	} else {
+		r = read_features(rec, fd, &h);
+		if (r < 0)
+			return problem_set(problem, r, "recording: read features: %s",
+					   strerror(-r));
+		attach(rec, fd, h.data);
 	}
-	r = read_features(rec, fd, &h);
-	if (r < 0)
-		return problem_set(problem, r, "recording: read features: %s", strerror(-r));
-	attach(rec, fd, h.data);
+	if (rec->options.is_mapped)
+		records_map(&rec->file);
 	return 0;
 }
 

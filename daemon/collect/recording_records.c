@@ -3,7 +3,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Of Linux 5.14: reads pages in without a fault each, and fails where a fault would be SIGBUS. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 
 int records_init(struct records *r, size_t capacity)
 {
@@ -12,24 +19,46 @@ int records_init(struct records *r, size_t capacity)
 
 	if (!buffer)
 		return -ENOMEM;
-	*r = (struct records){ .buffer = buffer, .capacity = rounded, .fd = -1 };
+	*r = (struct records){ .buffer = buffer, .own = buffer, .capacity = rounded, .fd = -1 };
 	return 0;
+}
+
+/* Goes back to the buffer, with nothing in it, at the offset. */
+static void leave_window(struct records *r, uint64_t offset)
+{
+	if (r->window_bytes)
+		munmap(r->buffer, r->window_bytes);
+	r->window_bytes = 0;
+	r->buffer = r->own;
+	r->base = offset;
+	r->pos = r->end = 0;
 }
 
 void records_deinit(struct records *r)
 {
-	free(r->buffer);
+	leave_window(r, 0);
+	free(r->own);
 	*r = (struct records){ .fd = -1 };
 }
 
 void records_attach(struct records *r, int fd, bool is_seekable, uint64_t offset, uint64_t limit)
 {
-	r->pos = r->end = 0;
-	r->base = offset;
+	leave_window(r, offset);
 	r->limit = limit;
 	r->fd = fd;
 	r->is_seekable = is_seekable;
+	r->is_mapped = false;
 	r->at_file_end = false;
+}
+
+void records_map(struct records *r)
+{
+	struct stat st;
+
+	r->is_mapped = r->is_seekable && r->base % sizeof(uint64_t) == 0 &&
+		       fstat(r->fd, &st) == 0 && S_ISREG(st.st_mode);
+	if (r->is_mapped)
+		leave_window(r, records_offset(r));
 }
 
 static void slide(struct records *r)
@@ -64,8 +93,66 @@ static ssize_t read_some(struct records *r, uint8_t *to, size_t n)
 	return n_read < 0 ? -errno : n_read;
 }
 
+/* Maps [offset, end) of the file, pages and all, into *ret_window. */
+static int map_pages(int fd, uint64_t offset, size_t n_bytes, void **ret_window)
+{
+	void *window = mmap(NULL, n_bytes, PROT_READ, MAP_SHARED, fd, (off_t)offset);
+
+	if (window == MAP_FAILED)
+		return -errno;
+	(void)madvise(window, n_bytes, MADV_SEQUENTIAL);
+	if (madvise(window, n_bytes, MADV_POPULATE_READ) < 0) {
+		int r = -errno;
+
+		munmap(window, n_bytes);
+		return r;
+	}
+	*ret_window = window;
+	return 0;
+}
+
+/*
+ * Goes on to the window that begins with the page of the first unread byte. 0; or -errno: it cannot
+ * be had, and the bytes are to be read. Whatever read(2) makes of the file is what is said of it.
+ */
+static int next_window(struct records *r)
+{
+	uint64_t at = records_offset(r);
+	uint64_t first = at & ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);
+	uint64_t end = first + 2 * r->capacity, file_end;
+	struct stat st;
+	void *window = NULL;
+	int error;
+
+	/* before the next one is there: two of them would count as ours */
+	leave_window(r, at);
+	if (fstat(r->fd, &st) < 0)
+		return -errno;
+	file_end = (uint64_t)st.st_size;
+	end = end < r->limit ? end : r->limit;
+	if (end > file_end) {
+		r->at_file_end = true;
+		end = file_end;
+	}
+	if (end <= at)
+		return 0;
+	error = map_pages(r->fd, first, (size_t)(end - first), &window);
+	if (error < 0)
+		return error;
+	r->base = first;
+	r->buffer = window;
+	r->window_bytes = r->end = (size_t)(end - first);
+	r->pos = (size_t)(at - first);
+	return 0;
+}
+
 int records_fill(struct records *r, size_t n)
 {
+	if (r->is_mapped) {
+		if (next_window(r) == 0)
+			return records_left(r) < n ? RECORDS_E_END : 0;
+		r->is_mapped = r->at_file_end = false;
+	}
 	while (records_left(r) < n) {
 		size_t room;
 		uint8_t *to = records_room(r, &room);

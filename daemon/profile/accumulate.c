@@ -3,6 +3,9 @@
  * All questions about addresses are gathered first and sorted by unit and address; then each unit
  * that is asked about is loaded once. Sums and maxima do not care about the order. Units of all
  * objects are numbered as one row, so that those of one object follow each other.
+ *
+ * Units of an index are numbered by address, and intervals and calls are gathered in the order of
+ * addresses: then the questions are two sorted runs, and are taken from both as they come.
  */
 #include "accumulate.h"
 
@@ -41,6 +44,7 @@ struct work {
 	struct unit_frames uf;
 	struct question *questions;
 	size_t n_questions, capacity;
+	size_t n_bodies; /* those of covered intervals are the first ones */
 	/* the location that was looked up last, and its way through the tree */
 	struct location location;
 	uint64_t location_lo_vaddr;
@@ -280,6 +284,25 @@ static int answer_call(struct work *w, const struct question *q)
 		      : profile_error(w->profile);
 }
 
+static bool is_sorted(const struct question *questions, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (compare_questions(&questions[i - 1], &questions[i]) > 0)
+			return false;
+	return true;
+}
+
+/* Both runs sorted: the second one is empty if all had to be sorted together. */
+static void sort_questions(struct work *w)
+{
+	const struct question *calls = w->questions + w->n_bodies;
+
+	if (is_sorted(w->questions, w->n_bodies) && is_sorted(calls, w->n_questions - w->n_bodies))
+		return;
+	w->n_bodies = w->n_questions;
+	qsort(w->questions, w->n_questions, sizeof(*w->questions), compare_questions);
+}
+
 static void leave_part(struct work *w)
 {
 	if (!w->part)
@@ -304,25 +327,36 @@ static void enter_part(struct work *w, uint32_t unit)
 	symbols_init_frames(part->object->symbols, w->objects->names, &w->uf);
 }
 
+static int answer(struct work *w, const struct question *q, uint32_t *unit)
+{
+	int r = 0;
+
+	if (q->unit != *unit) {
+		*unit = q->unit;
+		w->stats->n_units++;
+		w->location.hi_vaddr = 0;
+		enter_part(w, q->unit);
+		r = unit_frames_load(&w->uf, q->unit - w->part->first_unit);
+	}
+	if (r < 0)
+		return r;
+	return q->callee == NAME_NONE ? answer_body(w, q) : answer_call(w, q);
+}
+
 static int answer_all(struct work *w)
 {
+	const struct question *body = w->questions, *bodies_end, *call, *end;
 	uint32_t unit = UINT32_MAX;
 	int r = 0;
 
-	if (w->n_questions)
-		qsort(w->questions, w->n_questions, sizeof(*w->questions), compare_questions);
-	for (size_t i = 0; r == 0 && i < w->n_questions; i++) {
-		const struct question *q = &w->questions[i];
+	sort_questions(w);
+	bodies_end = call = w->questions + w->n_bodies;
+	end = w->questions + w->n_questions;
+	while (r == 0 && (body < bodies_end || call < end)) {
+		bool is_body =
+			call == end || (body < bodies_end && compare_questions(body, call) <= 0);
 
-		if (q->unit != unit) {
-			unit = q->unit;
-			w->stats->n_units++;
-			w->location.hi_vaddr = 0;
-			enter_part(w, unit);
-			r = unit_frames_load(&w->uf, unit - w->part->first_unit);
-		}
-		if (r == 0)
-			r = q->callee == NAME_NONE ? answer_body(w, q) : answer_call(w, q);
+		r = answer(w, is_body ? body++ : call++, &unit);
 	}
 	leave_part(w);
 	return r;
@@ -352,6 +386,7 @@ static int run(struct work *w, const struct branch_counts *counts)
 {
 	int r = ask_ranges(w, counts);
 
+	w->n_bodies = w->n_questions;
 	for (size_t i = 0; r == 0 && i < counts->n_branches; i++)
 		r = ask_call(w, &counts->branches[i]);
 	if (r == 0)

@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "base/array.h"
+#include "base/radix.h"
 
 #define N_EDGES_MAX (64u << 20)
 
 /* One end of one range; equal addresses are merged during the sweep. */
 struct edge {
-	uint64_t vaddr;
+	uint64_t vaddr; /* first: what they are sorted by */
 	uint64_t n;
 	bool is_end;
 	bool is_zero; /* of a range that nothing passed */
@@ -91,13 +92,6 @@ static int collect(struct edges *edges, const struct branch_counts *counts,
 	return r;
 }
 
-static int compare_edges(const void *a, const void *b)
-{
-	const struct edge *x = a, *y = b;
-
-	return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
-}
-
 /* Merges the edges from *i on that share an address; moves *i behind them. */
 static struct point next_point(const struct edges *edges, size_t *i)
 {
@@ -171,10 +165,10 @@ int coverage_compute(const struct branch_counts *counts, const struct functions 
 	struct edges edges = { 0 };
 	int r = collect(&edges, counts, functions);
 
-	if (r == 0 && edges.n)
-		qsort(edges.items, edges.n, sizeof(*edges.items), compare_edges);
-	if (r == 0)
+	if (r == 0) {
+		radix_sort(edges.items, edges.n, sizeof(*edges.items));
 		r = sweep(&edges, &coverage);
+	}
 	free(edges.items);
 	if (r < 0) {
 		coverage_deinit(&coverage);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include "base/radix.h"
 #include "tree.h"
 
 /* ProfileSummaryBuilder::DefaultCutoffs, in millionths. */
@@ -31,17 +32,10 @@ static uint64_t *collect_samples(const struct function *f, uint64_t *to)
 	return to;
 }
 
-static int compare_descending(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x < y) - (x > y);
-}
-
 /*
- * Walks the samples from the highest, all of one value at a time: LLVM keeps a map from value to
- * frequency. The sum wraps there, and so it does here: then it may not be enough for all, and the
- * last value is that of the records without samples.
+ * Walks the samples, which are sorted, from the highest, all of one value at a time: LLVM keeps a
+ * map from value to frequency. The sum wraps there, and so it does here: then it may not be enough
+ * for all, and the last value is that of the records without samples.
  */
 static void compute_cutoffs(const uint64_t *samples, uint64_t n, struct summary *s)
 {
@@ -52,8 +46,8 @@ static void compute_cutoffs(const uint64_t *samples, uint64_t n, struct summary 
 		uint64_t want = (uint64_t)(share / 1000000);
 
 		while (sum < want && i < n) {
-			min_count = samples[i];
-			for (; i < n && samples[i] == min_count; i++)
+			min_count = samples[n - 1 - i];
+			for (; i < n && samples[n - 1 - i] == min_count; i++)
 				sum += min_count;
 		}
 		if (sum < want && i < s->n_records) {
@@ -80,8 +74,8 @@ int summary_compute(const struct profile *profile, struct summary *ret_summary)
 	for (uint32_t i = 0; i < profile->n_functions; i++)
 		to = collect_samples(profile->functions[i], to);
 	n = (uint64_t)(to - samples);
-	qsort(samples, n, sizeof(*samples), compare_descending);
-	s.max = samples[0];
+	radix_sort(samples, n, sizeof(*samples));
+	s.max = n ? samples[n - 1] : 0;
 	for (uint64_t i = 0; i < n; i++)
 		s.total += samples[i];
 	compute_cutoffs(samples, n, &s);

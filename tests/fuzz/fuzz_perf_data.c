@@ -53,11 +53,13 @@ static void check_places(const struct recorded_places *places)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
+/* Returns how many events it has. */
+static uint64_t read_all(const uint8_t *data, size_t n_bytes, bool is_mapped)
 {
 	struct recording_options options = { .buffer_bytes = 1,
 					     .zstd_window_max = 1 << 20,
-					     .n_ids_max = 1000 };
+					     .n_ids_max = 1000,
+					     .is_mapped = is_mapped };
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
 	volatile uint64_t sum = 0;
 	uint64_t n_events = 0;
@@ -84,5 +86,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 		recording_close(rec);
 	}
 	close(fd);
+	return n_events;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
+{
+	must(read_all(data, n_bytes, false) == read_all(data, n_bytes, true));
 	return 0;
 }

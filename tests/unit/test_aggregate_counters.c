@@ -15,6 +15,7 @@
 #include <string.h>
 #include "aggregate/branch_counts.h"
 #include "aggregate/counters.h"
+#include "aggregate/counters_inside.h"
 #include "base/hash.h"
 #include "collect/branch.h"
 
@@ -56,20 +57,24 @@ static uint8_t answer_text(void *context, uint32_t from_off, uint32_t to_off)
 	return (from_off < TEXT_END_OFF ? FROM_GOOD : 0) | (to_off < TEXT_END_OFF ? TO_GOOD : 0);
 }
 
+static struct counters *new_of(const struct counters_config *config)
+{
+	struct counters *counters = NULL;
+
+	assert_int_equal(counters_new(config, &counters), 0);
+	return counters;
+}
+
 static struct counters *new_sized(size_t n_edge_slots, size_t n_range_slots, enum chain_rule chain,
 				  counters_classify_fn classify, void *context)
 {
-	struct counters *counters = NULL;
-	struct counters_config config = {
+	return new_of(&(struct counters_config){
 		.n_edge_slots = n_edge_slots,
 		.n_range_slots = n_range_slots,
 		.chain = chain,
 		.classify = classify,
 		.context = context,
-	};
-
-	assert_int_equal(counters_new(&config, &counters), 0);
-	return counters;
+	});
 }
 
 static struct counters *new_counters(size_t n_slots, enum chain_rule chain,
@@ -295,10 +300,17 @@ static void assert_same_totals(const struct counters_totals *a, const struct cou
 	assert_memory_equal(a->n_ip_removed, b->n_ip_removed, sizeof(a->n_ip_removed));
 }
 
-static void compare_with_model(enum chain_rule chain, uint64_t seed)
+static void compare_with_model(enum chain_rule chain, uint64_t seed, size_t n_step_slots)
 {
 	struct oracle oracle = { .seed = seed }, model_oracle = oracle;
-	struct counters *counters = new_counters(1024, chain, answer_at_random, &oracle);
+	struct counters *counters = new_of(&(struct counters_config){
+		.n_edge_slots = 1024,
+		.n_range_slots = 1024,
+		.chain = chain,
+		.classify = answer_at_random,
+		.context = &oracle,
+		.n_step_slots = n_step_slots,
+	});
 	struct model model = {
 		.chain = chain,
 		.classify = answer_at_random,
@@ -311,11 +323,13 @@ static void compare_with_model(enum chain_rule chain, uint64_t seed)
 	for (int i = 0; i < 300; i++) {
 		/* mostly short; the long ones are counted in several batches */
 		size_t n = random_stack(&rng, entries, i % 8 ? 33 : array_size(entries));
-		uint64_t weight = rng_next(&rng) % 5;
+		/* steps are only for those of weight 1 */
+		uint64_t weight = n_step_slots && i % 16 ? 1 : rng_next(&rng) % 5;
 
 		counters_add_stack(counters, WINDOW_IP, entries, n, weight + !weight);
 		model_add_stack(&model, entries, n, weight + !weight);
 	}
+	counters_settle(counters);
 	assert_balanced(counters);
 	assert_same_totals(counters_totals(counters), &model.totals);
 	assert_int_equal(counters_snapshot(counters, WINDOW_VADDR, &counts), 0);
@@ -330,13 +344,105 @@ static void compare_with_model(enum chain_rule chain, uint64_t seed)
 static void test_counters_random_stacks_count_as_llvm_profgen_does(void **state)
 {
 	for (uint64_t seed = 1; seed <= 40; seed++)
-		compare_with_model(CHAIN_LLVM, seed);
+		compare_with_model(CHAIN_LLVM, seed, 0);
 }
 
 static void test_counters_random_stacks_count_as_the_cut_rule_says(void **state)
 {
 	for (uint64_t seed = 1; seed <= 40; seed++)
-		compare_with_model(CHAIN_CUT, seed);
+		compare_with_model(CHAIN_CUT, seed, 0);
+}
+
+/* Slots for all, for hardly any, and for a few. */
+static void test_counters_steps_count_the_same(void **state)
+{
+	static const size_t n_slots[] = { 4096, 1, 64 };
+
+	for (size_t i = 0; i < array_size(n_slots); i++)
+		for (uint64_t seed = 1; seed <= 40; seed++) {
+			compare_with_model(CHAIN_LLVM, seed, n_slots[i]);
+			compare_with_model(CHAIN_CUT, seed, n_slots[i]);
+		}
+}
+
+static void assert_same_snapshot(const struct counters *a, const struct counters *b);
+
+/* The same stacks with steps and without; the tables of `sizes` are too small for some. */
+static void compare_with_steps(const size_t sizes[2], enum chain_rule chain, uint64_t window_ip,
+			       uint64_t n_counted)
+{
+	struct oracle oracle = { .seed = 11 };
+	struct counters_config config = {
+		.n_edge_slots = sizes[0],
+		.n_range_slots = sizes[1],
+		.chain = chain,
+		.classify = answer_at_random,
+		.context = &oracle,
+	};
+	struct counters *plain = new_of(&config), *stepped;
+	struct branch_entry entries[32];
+	uint64_t rng = 7;
+
+	config.n_step_slots = 256;
+	stepped = new_of(&config);
+	stepped->steps->n_counted = n_counted;
+	for (int i = 0; i < 600; i++) {
+		size_t n = random_stack(&rng, entries, array_size(entries));
+
+		/* the last offset stands for none, in a step */
+		for (size_t k = 0; k < n && i % 3 == 0; k += 5)
+			entries[k].from_ip = window_ip + UINT32_MAX;
+		counters_add_stack(plain, window_ip, entries, n, 1);
+		counters_add_stack(stepped, window_ip, entries, n, 1);
+		if (i == 300)
+			counters_settle(stepped);
+	}
+	counters_settle(stepped);
+	assert_balanced(stepped);
+	assert_same_totals(counters_totals(stepped), counters_totals(plain));
+	assert_same_snapshot(stepped, plain);
+	counters_free(plain);
+	counters_free(stepped);
+}
+
+static void test_counters_steps_of_full_tables_and_odd_windows_count_the_same(void **state)
+{
+	static const size_t sizes[][2] = { { 4096, 4096 }, { 64, 1024 }, { 1024, 64 }, { 64, 64 } };
+
+	for (size_t i = 0; i < array_size(sizes); i++)
+		for (int chain = 0; chain < 2; chain++) {
+			enum chain_rule rule = chain ? CHAIN_CUT : CHAIN_LLVM;
+
+			compare_with_steps(sizes[i], rule, WINDOW_IP, 0);
+			compare_with_steps(sizes[i], rule, WINDOW_IP - (1ull << 32), 0);
+			compare_with_steps(sizes[i], rule, WINDOW_IP, UINT32_MAX - 40);
+		}
+}
+
+static void test_counters_steps_are_forgotten_with_the_rest(void **state)
+{
+	struct branch_entry entries[2] = { { WINDOW_IP + 9, WINDOW_IP + 5, 0 },
+					   { WINDOW_IP + 3, WINDOW_IP + 7, 0 } };
+	struct counters *counters = new_of(&(struct counters_config){
+		.n_edge_slots = 64,
+		.n_range_slots = 64,
+		.chain = CHAIN_LLVM,
+		.classify = answer_good,
+		.n_step_slots = 64,
+	});
+
+	for (int i = 0; i < 3; i++)
+		counters_add_stack(counters, WINDOW_IP, entries, 2, 1);
+	counters_reset(counters);
+	counters_settle(counters);
+	assert_int_equal(counters_fill(counters).n_edges, 0);
+	assert_balanced(counters);
+	counters_add_stack(counters, WINDOW_IP, entries, 2, 1);
+	counters_settle(counters);
+	assert_int_equal(counters_fill(counters).n_edges, 2);
+	assert_int_equal(counters_totals(counters)->kept_weight, 2);
+	assert_balanced(counters);
+	counters_free(counters);
 }
 
 /* Hundreds of keys for 64 slots, in one of the tables. */
@@ -848,6 +954,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counters_random_stacks_count_as_llvm_profgen_does),
 		cmocka_unit_test(test_counters_random_stacks_count_as_the_cut_rule_says),
+		cmocka_unit_test(test_counters_steps_count_the_same),
+		cmocka_unit_test(test_counters_steps_of_full_tables_and_odd_windows_count_the_same),
+		cmocka_unit_test(test_counters_steps_are_forgotten_with_the_rest),
 		cmocka_unit_test(test_counters_full_tables_drop_and_stay_balanced),
 		cmocka_unit_test(test_counters_three_quarters_are_nearly_full),
 		cmocka_unit_test(test_counters_window_edges_are_exact),

@@ -141,7 +141,7 @@ static void read_rest(struct recording *rec, struct reading *r)
 	keep_build_id(rec, "[some_module]", &r->module, &r->has_module);
 }
 
-static struct reading read_fd(int fd, const struct recording_options *options)
+static struct reading read_once(int fd, const struct recording_options *options)
 {
 	struct reading r = {};
 	struct recording *rec;
@@ -153,6 +153,24 @@ static struct reading read_fd(int fd, const struct recording_options *options)
 	} else {
 		assert_true(r.open_result < 0);
 		assert_true(r.problem.text[0]);
+	}
+	return r;
+}
+
+/* A file is read twice, and says the same if it is mapped. */
+static struct reading read_fd(int fd, const struct recording_options *options)
+{
+	struct recording_options o = options ? *options : (struct recording_options){};
+	struct reading r = read_once(fd, options), mapped;
+
+	o.is_mapped = true;
+	if (lseek(fd, 0, SEEK_SET) == 0) {
+		mapped = read_once(fd, &o);
+		assert_int_equal(mapped.open_result, r.open_result);
+		assert_int_equal(mapped.result, r.result);
+		assert_int_equal(mapped.digest, r.digest);
+		assert_string_equal(mapped.problem.text, r.problem.text);
+		assert_memory_equal(&mapped.stats, &r.stats, sizeof(r.stats));
 	}
 	close(fd);
 	return r;
@@ -954,6 +972,102 @@ static void test_recording_records_across_buffer_ends_are_whole(void **state)
 	}
 }
 
+#define LARGE_SAMPLES 1000u
+
+/* A file of more than two windows of the smallest buffer. */
+static int large_recording(void)
+{
+	struct writer_options o = { .events = &profile_event, .n_events = 1 };
+	struct writer_entry many[32] = { { 1, 2, 3 } };
+	struct writer w;
+	int fd;
+
+	writer_begin(&w, &o);
+	for (unsigned int i = 0; i < LARGE_SAMPLES; i++) {
+		struct writer_sample s = {
+			.event = &profile_event, .entries = many, .n_entries = 32, .ip = i
+		};
+
+		writer_sample(&w, &s);
+	}
+	writer_end(&w);
+	fd = writer_fd(&w, SIZE_MAX);
+	writer_deinit(&w);
+	return fd;
+}
+
+/* Reads up to the next window at least; then the file has n_bytes only. */
+static void test_recording_mapped_and_cut_meanwhile_ends_where_it_is_cut(void **state)
+{
+	const struct recording_options o = { .buffer_bytes = 1, .is_mapped = true };
+	const off_t window_bytes = 256 << 10, cuts[] = { 0, 100, 4096, 70000 };
+
+	for (size_t i = 0; i < array_size(cuts); i++) {
+		struct problem problem = { "" };
+		struct recording_event e;
+		struct recording *rec;
+		uint64_t n = 0;
+		int fd = large_recording(), r;
+
+		assert_int_equal(recording_open(fd, &o, &rec, NULL), 0);
+		assert_int_equal(recording_next(rec, &e, NULL), 0);
+		assert_int_equal(ftruncate(fd, window_bytes + cuts[i]), 0);
+		for (n = 1; (r = recording_next(rec, &e, &problem)) == 0; n++)
+			assert_int_equal(e.sample.ip, n);
+		assert_int_equal(r, RECORDING_E_TRUNCATED);
+		assert_non_null(strstr(problem.text, "ends at 0x"));
+		assert_in_range(n, 300, LARGE_SAMPLES - 1);
+		recording_close(rec);
+		close(fd);
+	}
+}
+
+/* Shorter than what was read of it already: nothing more comes, and nothing is made up. */
+static void test_recording_mapped_and_cut_behind_us_ends(void **state)
+{
+	const struct recording_options o = { .buffer_bytes = 1, .is_mapped = true };
+	struct recording_event e;
+	struct recording_stats s;
+	struct recording *rec;
+	int fd = large_recording(), r;
+
+	assert_int_equal(recording_open(fd, &o, &rec, NULL), 0);
+	do {
+		assert_int_equal(recording_next(rec, &e, NULL), 0);
+		recording_stats(rec, &s);
+	} while (s.n_bytes < (256 << 10) - 4096);
+	/* what is left of the window is read before the file is looked at again */
+	assert_int_equal(ftruncate(fd, 256 << 10), 0);
+	while ((r = recording_next(rec, &e, NULL)) == 0)
+		;
+	assert_int_equal(r, RECORDING_E_TRUNCATED);
+	recording_close(rec);
+	close(fd);
+}
+
+static void test_recording_mapped_gives_up_where_it_cannot_map(void **state)
+{
+	const struct recording_options o = { .is_mapped = true };
+	struct writer_options stream = { .is_stream = true,
+					 .events = &profile_event,
+					 .n_events = 1 };
+	struct reading r, whole;
+	struct writer w;
+	int fd;
+
+	writer_begin(&w, &stream);
+	write_example(&w);
+	writer_end(&w);
+	whole = read_fd(writer_fd(&w, SIZE_MAX), NULL);
+	fd = pipe_of(&w, 100);
+	r = read_once(fd, &o);
+	close(fd);
+	wait(NULL);
+	expect_same(&r, &whole);
+	assert_memory_equal(&r.stats, &whole.stats, sizeof(r.stats));
+	writer_deinit(&w);
+}
+
 static void test_recording_of_a_killed_perf_is_read_to_its_end(void **state)
 {
 	struct writer_options o = {
@@ -1268,6 +1382,9 @@ int main(void)
 		cmocka_unit_test(test_recording_kernel_names_are_those_of_llvm_profgen),
 		cmocka_unit_test(test_recording_samples_that_perf_filtered_are_not_lost),
 		cmocka_unit_test(test_recording_records_across_buffer_ends_are_whole),
+		cmocka_unit_test(test_recording_mapped_and_cut_meanwhile_ends_where_it_is_cut),
+		cmocka_unit_test(test_recording_mapped_and_cut_behind_us_ends),
+		cmocka_unit_test(test_recording_mapped_gives_up_where_it_cannot_map),
 		cmocka_unit_test(test_recording_of_a_killed_perf_is_read_to_its_end),
 		cmocka_unit_test(test_recording_cut_anywhere_gives_what_was_whole),
 		cmocka_unit_test(test_recording_last_compressed_record_that_ends_early_is_told),

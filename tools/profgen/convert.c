@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/buf.h"
+#include "bus_guard.h"
 #include "count.h"
 #include "debuginfod.h"
 #include "kernel/object_files.h"
@@ -312,8 +313,15 @@ static int parse(int argc, char **argv, struct arguments *a)
 /* The message of a step that failed; its exit status. */
 static int fail(const struct conversion *c, int r)
 {
-	fprintf(stderr, "autofdod-profgen: %s\n",
-		c->problem.text[0] ? c->problem.text : strerror(r < 0 ? -r : EINVAL));
+	/* then what was read of it is no reason */
+	if (bus_guard_n_lost())
+		fprintf(stderr,
+			"autofdod-profgen: an input was cut short while it was read, or its "
+			"disk fails: %u pages of it could not be had\n",
+			bus_guard_n_lost());
+	else
+		fprintf(stderr, "autofdod-profgen: %s\n",
+			c->problem.text[0] ? c->problem.text : strerror(r < 0 ? -r : EINVAL));
 	return EXIT_ERROR;
 }
 
@@ -637,7 +645,7 @@ static int run(struct conversion *c)
 	};
 	if (r == 0)
 		r = c->arguments->unsymbolized ? read_dump(c) : count_recordings(c);
-	if (r != 0)
+	if (r != 0 || bus_guard_n_lost())
 		return fail(c, r);
 	status = check_input(c);
 	if (status != EXIT_OK) {
@@ -651,6 +659,8 @@ static int run(struct conversion *c)
 	/* what a damaged index left out must not be published as if it were all */
 	if (r == 0)
 		r = symbols_damage(c->symbols, &c->problem);
+	if (r == 0 && bus_guard_n_lost())
+		r = -EIO;
 	if (r == 0)
 		r = output_write(c->arguments->output, buf.data, buf.n_bytes, &c->problem);
 	buf_deinit(&buf);
@@ -674,6 +684,7 @@ int command_convert(int argc, char **argv)
 	status = parse(argc, argv, &arguments);
 	if (status)
 		return status == SHOWN_HELP ? EXIT_OK : status;
+	bus_guard_install();
 	status = run(&c);
 	produced_deinit(&c.produced);
 	branch_counts_deinit(&c.counts);

@@ -17,7 +17,8 @@
 #define N_RESOLVED_MAX 256
 
 /* A small recording should not pay for a large table: ours starts small and is replaced. */
-#define N_SLOTS_START (1u << 14)
+#define N_SLOTS_START (1u << 15)
+#define N_STEP_SLOTS_MAX (1u << 18)
 
 struct count {
 	struct objects *objects;
@@ -84,11 +85,20 @@ static uint8_t classify_accurate(void *context, uint32_t from_off, uint32_t to_o
 	return good;
 }
 
+/* Of the nearest caches; the most frequent steps are enough. */
+static size_t n_step_slots(const struct count *count)
+{
+	size_t n = count->n_edge_slots + count->n_range_slots;
+
+	return n < N_STEP_SLOTS_MAX ? n : N_STEP_SLOTS_MAX;
+}
+
 static int new_counters(struct count *count, struct counters **ret_counters)
 {
 	const struct counters_config config = {
 		.n_edge_slots = count->n_edge_slots,
 		.n_range_slots = count->n_range_slots,
+		.n_step_slots = n_step_slots(count),
 		.chain = count->options.is_llvm ? CHAIN_LLVM : CHAIN_CUT,
 		.classify = count->options.is_llvm ? classify_llvm : classify_accurate,
 		.context = count->options.is_llvm ? (void *)count->symbols : (void *)count,
@@ -142,6 +152,7 @@ static int grow(struct count *count)
 	r = new_counters(count, &larger);
 	if (r < 0)
 		return r;
+	counters_settle(count->counters);
 	r = counters_merge(larger, count->counters);
 	if (r != 0) {
 		counters_free(larger);
@@ -335,6 +346,7 @@ static int resolve(struct count *count, const struct recording *rec)
 	};
 	int r = pieces.items && pieces.objects && pieces.kinds ? 0 : -ENOMEM;
 
+	counters_settle(count->counters);
 	if (r == 0)
 		r = list_pieces(count, rec, &pieces);
 	if (r == 0)
@@ -548,7 +560,7 @@ int count_add(struct count *count, int fd, const char *name, struct problem *pro
 	struct problem reason = { "" };
 	uint64_t n_maps_before = count->totals.n_kernel_maps;
 	bool is_checked = false;
-	int r = recording_open(fd, NULL, &rec, &reason);
+	int r = recording_open(fd, &(struct recording_options){ .is_mapped = true }, &rec, &reason);
 
 	if (r < 0)
 		return problem_set(problem, r, "%s: %.300s", name,
@@ -589,6 +601,7 @@ int count_finish(struct count *count, struct branch_counts *ret_counts)
 		count->sum = (struct branch_counts){ 0 };
 		return 0;
 	}
+	counters_settle(count->counters);
 	count->totals.counters = *counters_totals(count->counters);
 	return counters_snapshot(count->counters,
 				 count->symbols->image->preferred_base - WINDOW_BELOW, ret_counts);
