@@ -185,6 +185,14 @@ static int add_file(struct store_entry *entry, enum store_kind kind, const char 
 	return store_add(entry, kind, section->bytes, section->n_bytes, problem);
 }
 
+/* Else llvm-profgen can read it as it is. It was checked: no name has such a line. */
+static bool has_modules(const struct worker_section *dump)
+{
+	static const char line[] = "\nmodules ";
+
+	return memmem(dump->bytes, dump->n_bytes, line, strlen(line)) != NULL;
+}
+
 static int add_files(struct daemon *d, const struct edition *edition, struct store_entry *entry,
 		     struct problem *problem)
 {
@@ -200,8 +208,9 @@ static int add_files(struct daemon *d, const struct edition *edition, struct sto
 		n++;
 	}
 	if (r == 0) {
-		r = add_file(entry, STORE_DUMP, "unsymbolized", edition->dump, names[n], &files[n],
-			     problem);
+		r = add_file(entry, STORE_DUMP,
+			     has_modules(edition->dump) ? "counts" : "unsymbolized", edition->dump,
+			     names[n], &files[n], problem);
 		n++;
 	}
 	if (r == 0)

@@ -2,8 +2,8 @@
 /*
  * With a vmlinux, the dump is what the profile was made of: ranges and branches in link-time
  * addresses. Without one nobody can say which pairs are ranges, nor where the image was linked to:
- * then it is all pairs, in addresses relative to the base symbol. Either way no run-time address
- * is in it.
+ * then it is all pairs, in addresses relative to the base symbol. Modules are told by name, build
+ * id and offset (unsymbolized.h). Either way no run-time address is in it.
  */
 #include "job.h"
 
@@ -79,7 +79,7 @@ static int put_profile(const struct produce_input *input, int previous_fd, struc
 	if (r == 0)
 		r = put_encoded(input, &produced, PRODUCE_EXTBINARY, JOB_PROFILE, out);
 	if (r == 0)
-		r = put_encoded(input, &produced, PRODUCE_UNSYMBOLIZED, JOB_DUMP, out);
+		r = put_encoded(input, &produced, PRODUCE_COUNTS, JOB_DUMP, out);
 	if (r == 0)
 		r = put_objects(input->objects, produced.figures_of, out);
 	if (r == 0) {
@@ -177,24 +177,21 @@ static int symbolize(const struct job *job, struct objects *objects,
 	return r;
 }
 
-/*
- * Of the kernel alone, in the form that llvm-profgen reads: where modules are beside it is a secret
- * of this boot. Counts of modules are left out.
- */
-static int dump_only(const struct job *job, const struct counters *counters, const char *why,
-		     struct worker_out *out, struct profile_facts *facts, struct problem *problem)
+static int dump_only(const struct job *job, struct objects *objects,
+		     const struct counters *counters, const char *why, struct worker_out *out,
+		     struct profile_facts *facts, struct problem *problem)
 {
 	cleanup(job_pieces_deinit) struct job_pieces pieces = { 0 };
 	struct branch_counts counts = { 0 };
 	struct buf buf = BUF_INIT(OUTPUT_BYTES_MAX);
-	int r = job_pieces_make(job->placement_fd, -MAP_WINDOW_BELOW_BYTES, NULL, &pieces, problem);
+	int r = job_pieces_make(job->placement_fd, -MAP_WINDOW_BELOW_BYTES, objects, &pieces,
+				problem);
 
 	if (r == 0)
 		r = counters_snapshot_pieces(counters, pieces.items, pieces.n, &counts);
 	if (r < 0)
 		return r;
-	unsymbolized_encode(&counts, 0, &buf);
-	r = buf.error;
+	r = unsymbolized_encode_objects(&counts, objects, &buf);
 	if (r == 0)
 		r = worker_out_put(out, JOB_DUMP, buf.data, buf.n_bytes);
 	if (r == 0)
@@ -238,7 +235,7 @@ static int run_profile(const struct job *job, struct worker_out *out, struct pro
 	if (r == 0)
 		r = find_kernel(job, &objects, &vmlinux, &builds)
 			    ? symbolize(job, &objects, counters, out, &facts, problem)
-			    : dump_only(job, counters, vmlinux.why, out, &facts, problem);
+			    : dump_only(job, &objects, counters, vmlinux.why, out, &facts, problem);
 	if (r == 0)
 		r = worker_out_put(out, JOB_VMLINUX, &vmlinux, sizeof(vmlinux));
 	if (r == 0)

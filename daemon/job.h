@@ -20,7 +20,7 @@
 enum job_section {
 	JOB_FACTS = 1, /* struct profile_facts; always */
 	JOB_PROFILE,   /* extbinary; with a vmlinux only */
-	JOB_DUMP,      /* unsymbolized counts; always */
+	JOB_DUMP,      /* counts, unsymbolized.h, of modules, too; always */
 	JOB_VMLINUX,   /* struct job_vmlinux; always */
 	JOB_OBJECTS,   /* array of struct object_facts; always */
 	JOB_BUILDS,    /* job_builds.h; always */

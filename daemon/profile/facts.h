@@ -17,7 +17,7 @@
 
 struct problem;
 
-#define PROFILE_FACTS_VERSION 4u
+#define PROFILE_FACTS_VERSION 5u
 
 /*
  * No padding, on machines of 32 bits neither; begins as PROFILE_FACTS_INIT, and zeros stay where
@@ -78,7 +78,7 @@ must_check int profile_facts_read(const void *data, size_t n_bytes, struct profi
 must_check int profile_check_extbinary(const struct profile_facts *facts, const void *data,
 				       size_t n_bytes, struct problem *problem);
 /*
- * The same for an unsymbolized dump (unsymbolized.h): as many lines as it says, of no other bytes
- * than those have. 0; -EBADMSG and a sentence.
+ * The same for a dump of counters (unsymbolized.h), of the kernel or with modules: as many lines as
+ * it says, of no other bytes than those have. 0; -EBADMSG, -ENOMEM, and a sentence.
  */
 must_check int profile_check_dump(const void *data, size_t n_bytes, struct problem *problem);

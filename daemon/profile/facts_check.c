@@ -4,11 +4,13 @@
  * what is in it. A profile of a kernel has megabytes, and the loop that asks has milliseconds.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/bytes.h"
 #include "base/problem.h"
 #include "extbinary.h"
 #include "facts.h"
+#include "symbolize/objects.h"
 
 /* extbinary: its layout is drawn in extbinary.c */
 
@@ -101,18 +103,29 @@ int profile_check_extbinary(const struct profile_facts *facts, const void *data,
 	return why ? problem_set(problem, -EBADMSG, "profile: %s", why) : 0;
 }
 
-/* unsymbolized: two blocks, each a line with a number and as many lines of items */
+/*
+ * unsymbolized: two blocks, each a line with a number and as many lines of items; then perhaps
+ * modules, and two blocks whose items may name them.
+ */
 
-/* An address: a hexadecimal digit, or up to as many as 64 bits have. */
-static bool skip_address(const uint8_t **pos, const uint8_t *end)
+struct dump {
+	struct bytes b;
+	uint64_t *module_bytes; /* owned; n_modules: of each one's text */
+	size_t n_modules;
+};
+
+/* A hexadecimal number: a digit, or up to as many as 64 bits have. */
+static bool take_hex(const uint8_t **pos, const uint8_t *end, uint64_t *ret_n)
 {
 	const uint8_t *c = *pos;
+	uint64_t n = 0;
 
-	while (c < end && ((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'f')))
-		c++;
+	for (; c < end && ((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'f')); c++)
+		n = n << 4 | (uint64_t)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
 	if (c == *pos || c - *pos > 16)
 		return false;
 	*pos = c;
+	*ret_n = n;
 	return true;
 }
 
@@ -141,13 +154,43 @@ static bool skip_text(const uint8_t **pos, const uint8_t *end, const char *text)
 	return true;
 }
 
+/* "3+1f": an offset in the text of a module of the list. False: it does not begin like that. */
+static bool skip_module(const struct dump *d, const uint8_t **pos, const uint8_t *end,
+			bool *ret_is_good)
+{
+	const uint8_t *c = *pos;
+	uint64_t number = 0, off;
+
+	while (c < end && *c >= '0' && *c <= '9')
+		c++;
+	if (c == end || *c != '+')
+		return false;
+	*ret_is_good = take_count(*pos, c, &number) && number < d->n_modules;
+	*pos = c + 1;
+	if (*ret_is_good)
+		*ret_is_good = take_hex(pos, end, &off) && off < d->module_bytes[number];
+	return true;
+}
+
+static bool skip_address(const struct dump *d, const uint8_t **pos, const uint8_t *end)
+{
+	uint64_t vaddr;
+	bool is_good;
+
+	if (skip_module(d, pos, end, &is_good))
+		return is_good;
+	return take_hex(pos, end, &vaddr);
+}
+
 /* Without its end. The separator is "-", or "->". */
-static bool is_item(const uint8_t *line, const uint8_t *end, const char *separator)
+static bool is_item(const struct dump *d, const uint8_t *line, const uint8_t *end,
+		    const char *separator)
 {
 	uint64_t n;
 
-	return skip_address(&line, end) && skip_text(&line, end, separator) &&
-	       skip_address(&line, end) && skip_text(&line, end, ":") && take_count(line, end, &n);
+	return skip_address(d, &line, end) && skip_text(&line, end, separator) &&
+	       skip_address(d, &line, end) && skip_text(&line, end, ":") &&
+	       take_count(line, end, &n);
 }
 
 /* The next line; false: there is none that ends. */
@@ -163,31 +206,91 @@ static bool take_line(struct bytes *b, const uint8_t **ret_line, const uint8_t *
 	return true;
 }
 
-static const char *check_block(struct bytes *b, const char *separator)
+static const char *check_block(struct dump *d, const char *separator)
 {
 	const uint8_t *line, *end;
 	uint64_t n;
 
-	if (!take_line(b, &line, &end) || !take_count(line, end, &n))
+	if (!take_line(&d->b, &line, &end) || !take_count(line, end, &n))
 		return "no number of items where one should be";
 	for (; n; n--) {
-		if (!take_line(b, &line, &end))
+		if (!take_line(&d->b, &line, &end))
 			return "items are missing";
-		if (!is_item(line, end, separator))
+		if (!is_item(d, line, end, separator))
 			return "a line is no item";
 	}
 	return NULL;
 }
 
+/* Up to the end: "-", or hexadecimal digits in pairs. */
+static bool is_build_id(const uint8_t *pos, const uint8_t *end)
+{
+	size_t n = (size_t)(end - pos);
+
+	if (n == 1 && *pos == '-')
+		return true;
+	if (n == 0 || n % 2 || n > 2 * BUILD_ID_BYTES_MAX)
+		return false;
+	for (; pos < end; pos++)
+		if (!((*pos >= '0' && *pos <= '9') || (*pos >= 'a' && *pos <= 'f')))
+			return false;
+	return true;
+}
+
+/* "name bytes build-id" */
+static bool take_module(const uint8_t *line, const uint8_t *end, uint64_t *ret_n_bytes)
+{
+	const uint8_t *c = line;
+
+	while (c < end && *c > ' ' && *c <= '~' && *c != '/')
+		c++;
+	return c > line && c - line < (ptrdiff_t)MODULE_NAME_SIZE && skip_text(&c, end, " ") &&
+	       take_hex(&c, end, ret_n_bytes) && *ret_n_bytes > 0 &&
+	       *ret_n_bytes <= OBJECTS_TEXT_BYTES_MAX && skip_text(&c, end, " ") &&
+	       is_build_id(c, end);
+}
+
+static const char *check_modules(struct dump *d, int *error)
+{
+	const uint8_t *line, *end;
+	uint64_t n;
+
+	if (!take_line(&d->b, &line, &end) || !skip_text(&line, end, "modules ") ||
+	    !take_count(line, end, &n) || n == 0 || n > OBJECTS_N_MAX)
+		return "no number of modules behind the last item";
+	d->module_bytes = calloc((size_t)n, sizeof(*d->module_bytes));
+	if (!d->module_bytes) {
+		*error = -ENOMEM;
+		return "out of memory";
+	}
+	for (; d->n_modules < n; d->n_modules++)
+		if (!take_line(&d->b, &line, &end) ||
+		    !take_module(line, end, &d->module_bytes[d->n_modules]))
+			return "a line is no module";
+	return NULL;
+}
+
+static const char *check_blocks(struct dump *d)
+{
+	const char *why = check_block(d, "-");
+
+	return why ? why : check_block(d, "->");
+}
+
 int profile_check_dump(const void *data, size_t n_bytes, struct problem *problem)
 {
-	struct bytes b = bytes_of(data, n_bytes);
-	const char *why = check_block(&b, "-");
+	struct dump d = { .b = bytes_of(data, n_bytes) };
+	const char *why = check_blocks(&d);
+	int error = -EBADMSG;
 
-	if (!why)
-		why = check_block(&b, "->");
-	if (!why && bytes_left(&b))
-		why = "bytes follow the last item";
-	return why ? problem_set(problem, -EBADMSG, "dump: offset 0x%zx: %s", bytes_off(&b), why)
+	if (!why && bytes_left(&d.b)) {
+		why = check_modules(&d, &error);
+		if (!why)
+			why = check_blocks(&d);
+		if (!why && bytes_left(&d.b))
+			why = "bytes follow the last item";
+	}
+	free(d.module_bytes);
+	return why ? problem_set(problem, error, "dump: offset 0x%zx: %s", bytes_off(&d.b), why)
 		   : 0;
 }

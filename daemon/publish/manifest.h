@@ -28,7 +28,7 @@ struct verdict_limits;
 
 struct manifest_file {
 	const char *name;   /* store_name() */
-	const char *format; /* "extbinary", "unsymbolized" */
+	const char *format; /* "extbinary", "unsymbolized", "counts": the same with modules */
 	size_t n_bytes;
 	uint8_t sha256[MANIFEST_SHA256_BYTES]; /* manifest_hash() */
 };

@@ -37,7 +37,9 @@ static struct profile_facts example(void)
 					  .n_bogus = 30,
 					  .n_bogus_no_function = 5,
 					  .n_dropped_cross = 15,
-					  .n_used = 900 };
+					  .n_interrupted = 50,
+					  .n_emptied = 5,
+					  .n_used = 940 };
 	f.branches = (struct branch_health){ .n_branches = 2000, .n_no_target = 3 };
 	f.accumulate = (struct accumulate_stats){ .n_locations = 50, .n_line_zero = 4 };
 	strcpy(f.reason, "density 61.5, 50 is enough");
@@ -132,6 +134,9 @@ static void test_facts_part_above_its_whole_is_refused(void **state)
 	REFUSED(f.ranges.n_too_long = 1001, "ranges.n_too_long");
 	REFUSED(f.ranges.n_dropped_cross = 21, "ranges.n_dropped_cross");
 	REFUSED(f.ranges.n_interrupted = 1001, "ranges.n_interrupted");
+	REFUSED(f.ranges.n_emptied = 51, "ranges.n_emptied");
+	REFUSED(f.ranges.n_used = 939, "ranges.n_pairs");
+	REFUSED(f.ranges.n_pairs = 1001, "ranges.n_pairs");
 	REFUSED(f.ranges.n_patched_end = 1001, "ranges.n_patched_end");
 	REFUSED(f.ranges.n_patched_barrier = 1001, "ranges.n_patched_barrier");
 	REFUSED(f.branches.n_no_target = 2001, "branches.n_no_target");
@@ -328,6 +333,62 @@ static void test_check_dump_as_we_write_it_passes(void **state)
 	buf_deinit(&buf);
 }
 
+#define WITH_MODULES                                                                               \
+	"1\n1-2:3\n0\n"                                                                            \
+	"modules 2\next4 3000 4041424344\nx_y 10 -\n"                                              \
+	"2\n0+10-0+2f:5\n1+0-ab:9\n1\n1->1+f:3\n"
+
+static void test_check_dump_with_modules_passes_whole_only(void **state)
+{
+	static const char dump[] = WITH_MODULES;
+	struct problem problem;
+	size_t n_kernel = strlen("1\n1-2:3\n0\n");
+
+	for (size_t n = 0; n <= strlen(dump); n++) {
+		bool is_whole = n == n_kernel || n == strlen(dump);
+
+		assert_int_equal(profile_check_dump(dump, n, &problem), is_whole ? 0 : -EBADMSG);
+	}
+}
+
+static void test_check_dump_with_bad_modules_is_refused(void **state)
+{
+	static const char *const dumps[] = {
+		WITH_MODULES "0\n0\n",
+		WITH_MODULES "modules 1\na 1 -\n0\n0\n",
+		"modules 1\na 1 -\n0\n0\n",
+		"0\nmodules 1\na 1 -\n0\n0\n",
+		"0\n0\nmodules 0\n0\n0\n",
+		"0\n0\nmodules 16385\na 1 -\n0\n0\n",
+		"0\n0\nmodules 18446744073709551615\na 1 -\n0\n0\n",
+		"0\n0\nmodules  1\na 1 -\n0\n0\n",
+		"0\n0\nmodules 1\n0\n0\n",
+		"0\n0\nmodules 1\n 1 -\n0\n0\n",
+		"0\n0\nmodules 1\na/b 1 -\n0\n0\n",
+		"0\n0\nmodules 1\na\033 1 -\n0\n0\n",
+		"0\n0\nmodules 1\n"
+		"a_name_that_has_as_many_bytes_as_no_module_could_ever_have 1 -\n0\n0\n",
+		"0\n0\nmodules 1\na 0 -\n0\n0\n",
+		"0\n0\nmodules 1\na 80000001 -\n0\n0\n",
+		"0\n0\nmodules 1\na 1\n0\n0\n",
+		"0\n0\nmodules 1\na 1 \n0\n0\n",
+		"0\n0\nmodules 1\na 1 abc\n0\n0\n",
+		"0\n0\nmodules 1\na 1 AB\n0\n0\n",
+		"0\n0\nmodules 1\na 1 ab \n0\n0\n",
+		"0\n0\nmodules 1\na 10 -\n1\n1+0-1:1\n0\n",
+		"0\n0\nmodules 1\na 10 -\n1\n0+10-1:1\n0\n",
+		"0\n0\nmodules 1\na 10 -\n1\n0+-1:1\n0\n",
+		"0\n0\nmodules 1\na 10 -\n1\n+1-1:1\n0\n",
+		"0\n0\nmodules 1\na 10 -\n1\n00000000000000000000000+1-1:x\n0\n",
+		"1\n0+1-1:1\n0\n",
+	};
+	struct problem problem;
+
+	for (size_t i = 0; i < array_size(dumps); i++)
+		if (check_dump(dumps[i], &problem) != -EBADMSG)
+			fail_msg("passed: %s", dumps[i]);
+}
+
 static void test_check_dump_with_anything_else_is_refused(void **state)
 {
 	static const char *const dumps[] = {
@@ -390,6 +451,8 @@ int main(void)
 		cmocka_unit_test(test_check_damaged_section_table_is_refused),
 		cmocka_unit_test(test_check_dump_as_we_write_it_passes),
 		cmocka_unit_test(test_check_dump_with_anything_else_is_refused),
+		cmocka_unit_test(test_check_dump_with_modules_passes_whole_only),
+		cmocka_unit_test(test_check_dump_with_bad_modules_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
