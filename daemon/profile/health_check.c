@@ -29,6 +29,7 @@ static const struct part range_parts[] = {
 	RANGES(n_too_long, n_pairs),
 	RANGES(n_dropped_cross, n_cross_function),
 	RANGES(n_interrupted, n_pairs),
+	RANGES(n_emptied, n_interrupted),
 	RANGES(n_patched_end, n_pairs),
 	RANGES(n_patched_barrier, n_pairs),
 	RANGES(n_live, n_pairs),
@@ -60,9 +61,26 @@ static const char *find_wrong(const void *data, const struct part *parts, size_t
 	return NULL;
 }
 
+/* Each pair is in one of them; together they may be beyond 64 bits. */
+static bool is_sum_of_pairs(const struct range_health *h)
+{
+	const uint64_t parts[] = { h->n_used,	       h->n_external, h->n_bogus,
+				   h->n_dropped_cross, h->n_too_long, h->n_emptied };
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < array_size(parts); i++)
+		if (__builtin_add_overflow(sum, parts[i], &sum))
+			return false;
+	return sum == h->n_pairs;
+}
+
 const char *range_health_check(const struct range_health *health)
 {
-	return find_wrong(health, range_parts, array_size(range_parts));
+	const char *wrong = find_wrong(health, range_parts, array_size(range_parts));
+
+	if (!wrong && !is_sum_of_pairs(health))
+		return "ranges.n_pairs";
+	return wrong;
 }
 
 const char *branch_health_check(const struct branch_health *health)

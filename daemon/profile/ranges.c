@@ -230,6 +230,7 @@ static bool is_credible(const struct outcome *v, struct range_count *range,
 		range->end_vaddr = text_previous_insn(v->start_object->symbols->text,
 						      range->end_vaddr, range->start_vaddr);
 	}
+	health->n_emptied += range->end_vaddr == UINT64_MAX ? range->n : 0;
 	return range->end_vaddr != UINT64_MAX;
 }
 

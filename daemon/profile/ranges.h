@@ -46,7 +46,12 @@ enum text_rule {
 /* "file", "sites" or "live". */
 const char *text_rule_name(enum text_rule rule);
 
-/* Weighted counts: how many sampled pairs, not how many distinct ones. */
+/*
+ * Weighted counts: how many sampled pairs, not how many distinct ones. Each is in one of these, and
+ * in one only; all others say more about some of them:
+ *
+ *	n_pairs == n_used + n_external + n_bogus + n_dropped_cross + n_too_long + n_emptied
+ */
 struct range_health {
 	uint64_t n_pairs;	    /* all, also those with an external side */
 	uint64_t n_external;	    /* a side or both lie outside the code that has symbols */
@@ -59,12 +64,9 @@ struct range_health {
 	/* RANGES_ACCURATE only: where it differs from RANGES_LLVM */
 	uint64_t n_too_long;	  /* dropped */
 	uint64_t n_dropped_cross; /* dropped: n_cross_function of those that are not bogus */
-	/*
-	 * Ended before the instruction that was interrupted. One that began with it is empty then,
-	 * and is the only pair that is neither used nor counted as rejected.
-	 */
-	uint64_t n_interrupted;
-	uint64_t n_patched_end; /* an end in a site that may have been rewritten since */
+	uint64_t n_interrupted;	  /* ended before the instruction that was interrupted */
+	uint64_t n_emptied;	  /* dropped: of n_interrupted, those that began with it */
+	uint64_t n_patched_end;	  /* an end in a site that may have been rewritten since */
 	/* used, though across a barrier, at a site that may have been rewritten since */
 	uint64_t n_patched_barrier;
 	uint64_t n_live;	 /* both ends in live text */
@@ -81,7 +83,7 @@ struct range_health {
  */
 double ranges_invalid_share(const struct range_health *health);
 
-/* Weighted counts of branches. */
+/* Weighted counts of branches; n_branches - n_no_target are used. */
 struct branch_health {
 	uint64_t n_branches;	    /* all */
 	uint64_t n_no_target;	    /* dropped: the target is no instruction of a file we have */

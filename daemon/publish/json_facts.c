@@ -291,6 +291,7 @@ static struct json_object *of_ranges(const struct range_health *h)
 	json_add_u64(object, "bogusNoFunction", h->n_bogus_no_function, &ok);
 	json_add_u64(object, "droppedCross", h->n_dropped_cross, &ok);
 	json_add_u64(object, "tooLong", h->n_too_long, &ok);
+	json_add_u64(object, "emptied", h->n_emptied, &ok);
 	json_add_u64(object, "interrupted", h->n_interrupted, &ok);
 	json_add_u64(object, "patchedEnd", h->n_patched_end, &ok);
 	json_add_u64(object, "patchedBarrier", h->n_patched_barrier, &ok);

@@ -77,8 +77,12 @@ same_share()
 		fail "$what: they warn of '$(warned "$1")', our $2 are '$expected'"
 }
 
+# shellcheck source=tests/support/books.sh
+. "$(dirname "$0")/../support/books.sh"
+
 same_health()
 {
+	books "$dir/ours.err" "$what"
 	same_share "are not on instruction boundary" not_on_boundary
 	same_share "do not belong to any functions" no_function
 	same_share "do cross function boundaries" cross_function

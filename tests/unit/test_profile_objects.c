@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include "profile/accumulate.h"
 #include "profile/facts.h"
+#include "profile/health_check.h"
 #include "profile/merge.h"
 #include "profile/object_facts.h"
 #include "profile/produce.h"
@@ -465,6 +466,8 @@ static struct object_facts example_facts(void)
 	f.figures.branches.n_branches = 100;
 	f.figures.branches.n_no_target = 10;
 	f.figures.ranges.n_pairs = 50;
+	f.figures.ranges.n_used = 45;
+	f.figures.ranges.n_external = 5;
 	f.figures.n_named = 90;
 	strcpy(f.source, "/boot/vmlinux");
 	return f;
@@ -533,8 +536,11 @@ static void test_object_facts_that_cannot_be_are_refused(void **state)
 	CHANGED(two[0].figures.ranges.n_between = 1, "ranges.n_between");
 	CHANGED(two[0].figures.n_named = 101, "n_named");
 	CHANGED(two[1].figures.branches.n_branches = 51, "more than the whole");
-	CHANGED(two[1].figures.ranges.n_pairs = 101, "more than the whole");
-	CHANGED(two[1].figures.ranges.n_pairs = UINT64_MAX, "too large");
+	CHANGED(two[0].figures.ranges.n_used = 44, "ranges.n_pairs");
+	CHANGED(two[1].figures.ranges.n_pairs = two[1].figures.ranges.n_used = 101,
+		"more than the whole");
+	CHANGED(two[1].figures.ranges.n_pairs = two[1].figures.ranges.n_used = UINT64_MAX,
+		"too large");
 #undef CHANGED
 	two[0] = example_facts();
 	assert_null(read_changed(two, 1, &problem));
@@ -548,6 +554,130 @@ static void test_object_facts_that_cannot_be_are_refused(void **state)
 			 -EBADMSG);
 }
 
+/* Some of it in no object, outside of any, in the middle of nowhere; and in a site. */
+static uint64_t random_vaddr(const struct fixture *f, uint64_t *seed)
+{
+	unsigned int object = (unsigned int)example_random(seed, N_OBJECTS);
+
+	switch (example_random(seed, 12)) {
+	case 0:
+		return VADDR_EXTERNAL;
+	case 1:
+		return at(f, object, SPAN + example_random(seed, 64)); /* no code */
+	case 2:
+		return KERNEL_VADDR - 1 - example_random(seed, 4096);
+	default:
+		return at(f, object, example_random(seed, SPAN));
+	}
+}
+
+static void random_pairs(struct fixture *f, uint64_t *seed)
+{
+	f->counts.n_ranges = f->counts.n_branches = 0;
+	while (f->counts.n_ranges < N_COUNTS_MAX) {
+		uint64_t start = random_vaddr(f, seed), end = random_vaddr(f, seed);
+
+		/* most within a function */
+		if (example_random(seed, 4) && start != VADDR_EXTERNAL)
+			end = start + example_random(seed, FUNCTION_BYTES);
+		add_range(f, start, end, 1 + example_random(seed, 9));
+		add_branch(f, random_vaddr(f, seed), random_vaddr(f, seed),
+			   1 + example_random(seed, 9));
+	}
+	branch_counts_normalize(&f->counts);
+}
+
+/* Instructions that may have been rewritten, so that ends are moved and barriers passed. */
+static void random_sites(struct fixture *f, uint64_t *seed)
+{
+	for (unsigned int i = 0; i < N_OBJECTS - 1; i++) {
+		struct patches *patches = &f->object[i]->patches;
+		uint64_t lo = at(f, i, example_random(seed, SPAN));
+
+		free(patches->sites);
+		patches->sites = calloc(1, sizeof(*patches->sites));
+		assert_non_null(patches->sites);
+		patches->sites[0] = (struct patch_site){ lo, lo + 1 + example_random(seed, 5),
+							 PATCH_BIT(PATCH_JUMP_LABEL) };
+		patches->n_sites = 1;
+	}
+}
+
+static struct branch_health sum_of_branches(const struct branch_counts *counts)
+{
+	struct branch_health sum = { 0 };
+
+	for (size_t i = 0; i < counts->n_branches; i++)
+		sum.n_branches += counts->branches[i].n;
+	return sum;
+}
+
+static struct range_health sum_of_ranges(const struct branch_counts *counts)
+{
+	struct range_health sum = { 0 };
+
+	for (size_t i = 0; i < counts->n_ranges; i++)
+		sum.n_pairs += counts->ranges[i].n;
+	return sum;
+}
+
+static void assert_books(const struct range_health *r)
+{
+	assert_int_equal(r->n_pairs, r->n_used + r->n_external + r->n_bogus + r->n_dropped_cross +
+					     r->n_too_long + r->n_emptied);
+	assert_null(range_health_check(r));
+}
+
+/*
+ * Before the fix those that began where they were interrupted were in none. Also for each object
+ * alone, and for what is in none.
+ */
+static void check_books(struct fixture *f, enum range_rule rule, uint64_t *n_emptied)
+{
+	struct object_figures figures[N_OBJECTS + 1] = { 0 };
+	const struct selection selection = { &f->objects, rule, figures };
+	uint64_t n_branches = sum_of_branches(&f->counts).n_branches;
+	uint64_t n_pairs = sum_of_ranges(&f->counts).n_pairs;
+	struct branch_health branches;
+	struct range_health ranges;
+
+	branches_select(&selection, &f->counts, &branches);
+	ranges_select(&selection, &f->counts, &ranges);
+	assert_int_equal(branches.n_branches, rule == RANGES_IP ? 0 : n_branches);
+	assert_int_equal(ranges.n_pairs, n_pairs);
+	assert_int_equal(sum_of_branches(&f->counts).n_branches,
+			 branches.n_branches - branches.n_no_target);
+	assert_int_equal(sum_of_ranges(&f->counts).n_pairs, ranges.n_used);
+	assert_books(&ranges);
+	assert_null(branch_health_check(&branches));
+	for (size_t i = 0; i <= N_OBJECTS; i++)
+		assert_books(&figures[i].ranges);
+	*n_emptied += ranges.n_emptied;
+}
+
+static void test_objects_each_branch_and_pair_is_in_one_figure(void **state)
+{
+	static const enum range_rule rules[] = { RANGES_LLVM, RANGES_ACCURATE, RANGES_IP };
+	uint64_t n_emptied = 0;
+
+	for (uint64_t seed = 1; seed <= 100; seed++) {
+		uint64_t random = seed;
+		struct fixture f;
+
+		set_up(&f, false, seed);
+		/* the last one has no symbols */
+		symbols_free(f.object[N_OBJECTS - 1]->symbols);
+		f.object[N_OBJECTS - 1]->symbols = NULL;
+		random_sites(&f, &random);
+		for (size_t i = 0; i < array_size(rules); i++) {
+			random_pairs(&f, &random);
+			check_books(&f, rules[i], &n_emptied);
+		}
+		tear_down(&f);
+	}
+	assert_true(n_emptied > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -556,6 +686,7 @@ int main(void)
 		cmocka_unit_test(test_objects_functions_of_one_name_are_one),
 		cmocka_unit_test(test_objects_figures_say_what_became_of_each),
 		cmocka_unit_test(test_objects_forms_of_the_kernel_have_no_modules),
+		cmocka_unit_test(test_objects_each_branch_and_pair_is_in_one_figure),
 		cmocka_unit_test(test_object_facts_that_cannot_be_are_refused),
 	};
 

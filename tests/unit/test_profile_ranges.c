@@ -180,6 +180,7 @@ static void test_ranges_accurate_ends_before_an_interrupted_instruction(void **s
 	add(&f, 14, 14, 6); /* nothing was executed */
 	h = select_ranges(&f, RANGES_ACCURATE);
 	assert_int_equal(h.n_interrupted, 10);
+	assert_int_equal(h.n_emptied, 6);
 	assert_int_equal(h.n_used, 4);
 	assert_int_equal(f.counts.n_ranges, 1);
 	assert_true(f.ranges[0].end_vaddr == TEXT_VADDR + 14);

@@ -18,7 +18,7 @@ struct figure {
 struct group {
 	const char *key;
 	const char *text;
-	struct figure figures[24];
+	struct figure figures[32];
 	size_t n_figures;
 };
 
@@ -54,6 +54,14 @@ static void collect_samples(const struct convert_stats *s, struct group *g)
 	add(g, "throttled", "times that the kernel throttled", r->n_throttle, 0);
 }
 
+/* Their source alone is known, where a range ends. Weights are 1 here. */
+static uint64_t n_leaving(const struct convert_stats *s)
+{
+	uint64_t n_kept = s->totals.counters.n_kept;
+
+	return n_kept > s->branches.n_branches ? n_kept - s->branches.n_branches : 0;
+}
+
 static void collect_branches(const struct convert_stats *s, struct group *g)
 {
 	const struct counters_totals *c = &s->totals.counters;
@@ -71,8 +79,14 @@ static void collect_branches(const struct convert_stats *s, struct group *g)
 	    c->n_entries);
 	add(g, "table_full", "rejected: no room in the table", c->n_removed[REMOVED_TABLE_FULL],
 	    c->n_entries);
-	add(g, "no_target", "kept, but target is no instruction of the vmlinux",
-	    s->branches.n_no_target, s->branches.n_branches);
+	add(g, "overflow", "rejected: more than counters hold", c->n_removed[REMOVED_OVERFLOW],
+	    c->n_entries);
+	add(g, "used", "of the kept: used", s->branches.n_branches - s->branches.n_no_target,
+	    c->n_kept);
+	add(g, "no_target", "of the kept: to what is no instruction of the files",
+	    s->branches.n_no_target, c->n_kept);
+	add(g, "leaving", "of the kept: out of the kernel and its modules", n_leaving(s),
+	    c->n_kept);
 	add(g, "external_source", "from outside the kernel", s->branches.n_external_source,
 	    s->branches.n_branches);
 	add(g, "no_symbols", "of these: in a module without symbols", s->branches.n_no_symbols,
@@ -103,7 +117,9 @@ static void collect_ranges(const struct convert_stats *s, struct group *g)
 	add(g, "between", "of these from one object into another", h->n_between, h->n_pairs);
 	add(g, "dropped_cross", "rejected: across functions", h->n_dropped_cross, h->n_pairs);
 	add(g, "too_long", "rejected: longer than 1 MiB", h->n_too_long, h->n_pairs);
-	add(g, "interrupted", "shortened: ended by an interrupt", h->n_interrupted, h->n_pairs);
+	add(g, "emptied", "rejected: began where it was interrupted", h->n_emptied, h->n_pairs);
+	add(g, "interrupted", "ended by an interrupt: shortened, if not rejected", h->n_interrupted,
+	    h->n_pairs);
 	add(g, "patched_end", "ending in text that the kernel rewrites", h->n_patched_end,
 	    h->n_pairs);
 	add(g, "patched_barrier", "saved: across a jump that the kernel rewrites",
@@ -113,10 +129,12 @@ static void collect_ranges(const struct convert_stats *s, struct group *g)
 	    h->n_live_barrier, h->n_pairs);
 	add(g, "live_bogus", "of the rejected: across a jump that only live text has",
 	    h->n_live_bogus, h->n_pairs);
+	add(g, "newest", "not formed: the newest branch of its stack", c->n_cut[CUT_NEWEST], 0);
 	add(g, "cut_external", "not formed: a rejected branch between",
 	    c->n_cut[CUT_EXTERNAL] + c->n_cut[CUT_WRONG_PATH] + c->n_cut[CUT_TRANSACTION] +
 		    c->n_cut[CUT_EDGE_LOST],
 	    0);
+	add(g, "table_full", "not formed: no room in the table", c->n_cut[CUT_RANGE_LOST], 0);
 	add(g, "distinct", "distinct, used", s->n_ranges, 0);
 }
 

@@ -130,6 +130,7 @@ static struct json_object *json_of_ranges(const struct range_health *r)
 	put(o, "into_another_object", r->n_between);
 	put(o, "dropped_cross", r->n_dropped_cross);
 	put(o, "too_long", r->n_too_long);
+	put(o, "emptied", r->n_emptied);
 	return o;
 }
 
