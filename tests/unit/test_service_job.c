@@ -17,6 +17,7 @@
 #include "elf_writer.h"
 #include "kernel/placement.h"
 #include "profile/facts.h"
+#include "service/job_builds.h"
 #include "service/job_modules.h"
 #include "symbolize/index.h"
 #include "symbolize/objects.h"
@@ -27,7 +28,11 @@
 #define MODULE_IP (TEXT_IP + (1ull << 30))
 
 struct fixture {
-	char path[64]; /* of a vmlinux; the test's to write */
+	/* the test's to write, removed at its end whatever it came to */
+	char path[64];	       /* of a vmlinux */
+	char index_path[80];   /* of an index */
+	char debug_dir[80];    /* a folder … */
+	char vmlinux_path[96]; /* … with a vmlinux */
 	struct tally *tally;
 	struct job job;
 	struct worker_result result;
@@ -59,6 +64,9 @@ static int setup(void **state)
 	fd = mkstemp(f->path);
 	assert_true(fd >= 0);
 	close(fd);
+	snprintf(f->index_path, sizeof(f->index_path), "%s.index", f->path);
+	snprintf(f->debug_dir, sizeof(f->debug_dir), "%s.debug", f->path);
+	snprintf(f->vmlinux_path, sizeof(f->vmlinux_path), "%s/vmlinux", f->debug_dir);
 	assert_int_equal(tally_new(&config, &f->tally, &problem), 0);
 	counters_add_stack(tally_live(f->tally), WINDOW_IP, entries, 2, 3);
 	assert_int_equal(tally_close_interval(f->tally, 1), 0);
@@ -104,6 +112,9 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	unlink(f->path);
+	unlink(f->index_path);
+	unlink(f->vmlinux_path);
+	rmdir(f->debug_dir);
 	worker_result_deinit(&f->result);
 	tally_free(f->tally);
 	free(f);
@@ -177,14 +188,18 @@ static void test_job_without_vmlinux_gives_the_counts_and_says_why(void **state)
 	expect_dump_only(f, "no vmlinux of build id abcd");
 }
 
-/* Of the right build, with all that a search looks for, and of no use. */
 /* Where a module is beside the kernel is a secret of this boot. */
-static void test_job_without_vmlinux_tells_nothing_of_modules(void **state)
+static void test_job_without_vmlinux_tells_of_modules_but_not_where_they_are(void **state)
 {
 	static const struct branch_entry entries[] = {
 		{ MODULE_IP + 0x20, MODULE_IP + 0x40, 0 },
 		{ TEXT_IP + 0x50, MODULE_IP + 0x10, 0 },
 	};
+	/* a range of both is none, but who has no code cannot know */
+	static const char modules[] = "modules 1\n"
+				      "veth 1000 7700000000000000000000000000000000000000\n"
+				      "1\n0+10-0+20:3\n"
+				      "2\n50->0+10:3\n0+20->0+40:3\n";
 	struct fixture *f = *state;
 	const struct worker_section *dump;
 	struct placement *placement;
@@ -201,6 +216,7 @@ static void test_job_without_vmlinux_tells_nothing_of_modules(void **state)
 	dump = worker_result_find(&f->result, JOB_DUMP);
 	/* without the list it would be: 40000010 and more */
 	assert_null(memmem(dump->bytes, dump->n_bytes, "400000", 6));
+	assert_non_null(memmem(dump->bytes, dump->n_bytes, modules, strlen(modules)));
 	assert_non_null(worker_result_find(&f->result, JOB_OBJECTS));
 	placement_free(placement);
 }
@@ -248,6 +264,7 @@ static void test_job_pieces_are_those_of_the_placement(void **state)
 	placement_free(placement);
 }
 
+/* Of the right build, with all that a search looks for, and of no use. */
 static void test_job_with_useless_vmlinux_gives_the_counts_and_says_why(void **state)
 {
 	struct fixture *f = *state;
@@ -344,14 +361,29 @@ static struct made make(struct fixture *f)
 	return made;
 }
 
+/* What the job says of indexes: so many objects of an index, so many that could have one. */
+static const struct job_build *expect_builds(const struct fixture *f, uint32_t n_indexed,
+					     uint32_t n_items)
+{
+	const struct job_build *items;
+	struct job_builds_head head;
+	struct problem problem = { "" };
+
+	if (job_builds_read(&f->result, &head, &items, &problem) != 0)
+		fail_msg("%s", problem.text);
+	assert_int_equal(head.n_symbolized, 1);
+	assert_int_equal(head.n_indexed, n_indexed);
+	assert_int_equal(head.n_items, n_items);
+	return items;
+}
+
 /* Wherever an index is damaged it is passed over, for a vmlinux that gives the same profile. */
 static void test_job_with_a_damaged_index_does_without(void **state)
 {
 	struct fixture *f = *state;
 	struct index_builder *builder cleanup(index_builder_cleanup) = NULL;
 	struct buf index cleanup(buf_deinit) = BUF_INIT(1 << 20);
-	char index_path[80], vmlinux_path[96], debug_dir[80];
-	const char *const debug_dirs[] = { debug_dir };
+	const char *const debug_dirs[] = { f->debug_dir };
 	struct problem problem = { "" };
 	struct made whole, other;
 	struct example x;
@@ -360,34 +392,154 @@ static void test_job_with_a_damaged_index_does_without(void **state)
 	assert_int_equal(index_builder_new(&builder, 1 << 20), 0);
 	assert_int_equal(index_builder_add(builder, "vmlinux", x.symbols, &problem), 0);
 	assert_int_equal(index_builder_finish(builder, &index), 0);
-	snprintf(index_path, sizeof(index_path), "%s.index", f->path);
-	snprintf(debug_dir, sizeof(debug_dir), "%s.debug", f->path);
-	snprintf(vmlinux_path, sizeof(vmlinux_path), "%s/vmlinux", debug_dir);
-	assert_int_equal(mkdir(debug_dir, 0755), 0);
-	write_file(vmlinux_path, x.bytes, x.n_bytes);
-	write_file(index_path, index.data, index.n_bytes);
-	f->job.places.index_path = index_path;
+	assert_int_equal(mkdir(f->debug_dir, 0755), 0);
+	write_file(f->vmlinux_path, x.bytes, x.n_bytes);
+	write_file(f->index_path, index.data, index.n_bytes);
+	f->job.places.index_path = f->index_path;
 	f->job.places.debug_dirs = debug_dirs;
 	f->job.places.n_debug_dirs = 1;
 	f->job.kernel.configured_path = NULL;
 	whole = make(f);
 	assert_non_null(whole.bytes);
-	assert_string_equal(whole.vmlinux.path, index_path);
+	assert_string_equal(whole.vmlinux.path, f->index_path);
+	expect_builds(f, 1, 0);
 	for (size_t at = 0; at < index.n_bytes; at += 1 + index.n_bytes / 40) {
 		index.data[at] ^= 0x10;
-		write_file(index_path, index.data, index.n_bytes);
+		write_file(f->index_path, index.data, index.n_bytes);
 		index.data[at] ^= 0x10;
 		other = make(f);
-		assert_string_equal(other.vmlinux.path, vmlinux_path);
+		assert_string_equal(other.vmlinux.path, f->vmlinux_path);
+		assert_string_equal(expect_builds(f, 0, 1)->bad.path, f->index_path);
 		assert_int_equal(other.n_bytes, whole.n_bytes);
 		assert_memory_equal(other.bytes, whole.bytes, whole.n_bytes);
 		free(other.bytes);
 	}
 	free(whole.bytes);
-	unlink(index_path);
-	unlink(vmlinux_path);
-	rmdir(debug_dir);
 	example_deinit(&x);
+}
+
+/* What one job makes of files, another one makes the same profile with. */
+static void test_job_of_an_index_makes_what_a_profile_can_be_made_with(void **state)
+{
+	struct fixture *f = *state;
+	const char *const debug_dirs[] = { f->debug_dir };
+	const struct worker_section *section;
+	struct job of_profile;
+	struct made before, after;
+	struct example x;
+
+	make_kernel(f, &x);
+	assert_int_equal(mkdir(f->debug_dir, 0755), 0);
+	write_file(f->vmlinux_path, x.bytes, x.n_bytes);
+	f->job.places.debug_dirs = debug_dirs;
+	f->job.places.n_debug_dirs = 1;
+	f->job.places.index_path = f->index_path;
+	f->job.kernel.configured_path = NULL;
+	before = make(f);
+	assert_non_null(before.bytes);
+	assert_string_equal(expect_builds(f, 0, 1)->name, "vmlinux");
+	assert_true(expect_builds(f, 0, 1)->has_symbols);
+
+	of_profile = f->job;
+	f->job.kind = JOB_OF_INDEX;
+	f->job.view.fd = -1;
+	worker_result_deinit(&f->result);
+	run(f);
+	assert_int_equal(f->result.n_sections, 1);
+	section = worker_result_find(&f->result, JOB_INDEX);
+	write_file(f->index_path, section->bytes, section->n_bytes);
+	/* now there is one */
+	worker_result_deinit(&f->result);
+	run(f);
+	assert_int_equal(f->result.n_sections, 0);
+
+	f->job = of_profile;
+	after = make(f);
+	assert_string_equal(after.vmlinux.path, f->index_path);
+	expect_builds(f, 1, 0);
+	assert_int_equal(after.n_bytes, before.n_bytes);
+	assert_memory_equal(after.bytes, before.bytes, before.n_bytes);
+	free(before.bytes);
+	free(after.bytes);
+	example_deinit(&x);
+}
+
+static void test_job_of_an_index_without_files_says_so(void **state)
+{
+	struct fixture *f = *state;
+	struct worker_out out = { .fd = -1 };
+	struct problem problem = { "" };
+
+	unlink(f->path);
+	f->job.kind = JOB_OF_INDEX;
+	assert_int_equal(job_run(&f->job, &out, &problem), -ENOENT);
+	assert_non_null(strstr(problem.text, "no vmlinux of build id abcd"));
+}
+
+/* builds */
+
+static int read_builds(const void *bytes, size_t n_bytes)
+{
+	const struct worker_result result = { .sections = { { bytes, n_bytes, JOB_BUILDS } },
+					      .n_sections = 1 };
+	const struct job_build *items;
+	struct job_builds_head head;
+	struct problem problem = { "" };
+	int r = job_builds_read(&result, &head, &items, &problem);
+
+	assert_int_equal(r == 0, !problem.text[0]);
+	return r;
+}
+
+struct builds {
+	struct job_builds_head head;
+	struct job_build items[2];
+};
+
+static struct builds some_builds(void)
+{
+	const struct job_build item = { .name = "veth", .has_symbols = 1, .n_build_id_bytes = 20 };
+
+	return (struct builds){ { 3, 1, 2, 0 }, { item, item } };
+}
+
+static void test_job_builds_of_a_worker_are_checked(void **state)
+{
+	struct builds b = some_builds();
+
+	(void)state;
+	for (size_t n = 0; n <= sizeof(b); n++)
+		assert_int_equal(read_builds(&b, n), n == sizeof(b) ? 0 : -EBADMSG);
+	b.head.n_indexed = 4;
+	assert_int_equal(read_builds(&b, sizeof(b)), -EBADMSG);
+	b = some_builds();
+	b.head.n_items = UINT32_MAX;
+	assert_int_equal(read_builds(&b, sizeof(b)), -EBADMSG);
+	b = some_builds();
+	b.head.zero = 1;
+	assert_int_equal(read_builds(&b, sizeof(b)), -EBADMSG);
+}
+
+/* They become names of files, and text of the log. */
+static void test_job_builds_with_bad_names_are_refused(void **state)
+{
+	struct builds b;
+
+	(void)state;
+#define EXPECT_BAD(change)                                                                         \
+	do {                                                                                       \
+		b = some_builds();                                                                 \
+		change;                                                                            \
+		assert_int_equal(read_builds(&b, sizeof(b)), -EBADMSG);                            \
+	} while (0)
+	EXPECT_BAD(b.items[1].name[0] = '\0');
+	EXPECT_BAD(b.items[1].name[2] = '/');
+	EXPECT_BAD(memset(b.items[1].name, 'x', sizeof(b.items[1].name)));
+	EXPECT_BAD(memset(b.items[1].bad.path, 'x', sizeof(b.items[1].bad.path)));
+	EXPECT_BAD(memset(b.items[1].bad.reason, 'x', sizeof(b.items[1].bad.reason)));
+	EXPECT_BAD(b.items[1].n_build_id_bytes = 0);
+	EXPECT_BAD(b.items[1].n_build_id_bytes = BUILD_ID_BYTES_MAX + 1);
+	EXPECT_BAD(b.items[1].has_symbols = 2);
 }
 
 static void test_job_result_without_vmlinux_section_is_malformed(void **state)
@@ -424,11 +576,15 @@ int main(void)
 #define JOB_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		JOB_TEST(test_job_without_vmlinux_gives_the_counts_and_says_why),
-		JOB_TEST(test_job_without_vmlinux_tells_nothing_of_modules),
+		JOB_TEST(test_job_without_vmlinux_tells_of_modules_but_not_where_they_are),
 		JOB_TEST(test_job_with_a_damaged_placement_is_refused),
 		JOB_TEST(test_job_pieces_are_those_of_the_placement),
 		JOB_TEST(test_job_with_useless_vmlinux_gives_the_counts_and_says_why),
 		JOB_TEST(test_job_with_a_damaged_index_does_without),
+		JOB_TEST(test_job_of_an_index_makes_what_a_profile_can_be_made_with),
+		JOB_TEST(test_job_of_an_index_without_files_says_so),
+		cmocka_unit_test(test_job_builds_of_a_worker_are_checked),
+		cmocka_unit_test(test_job_builds_with_bad_names_are_refused),
 		cmocka_unit_test(test_job_result_without_vmlinux_section_is_malformed),
 		cmocka_unit_test(test_job_text_of_a_worker_ends),
 	};
