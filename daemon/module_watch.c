@@ -11,6 +11,7 @@
 #include "kernel/map.h"
 #include "log.h"
 #include "options.h"
+#include "places.h"
 
 /*
  * The event that a module goes comes shortly before its folder does, and by another instruction:
@@ -110,6 +111,30 @@ static void log_map(struct daemon *d, const struct host_map *map)
 		  LOG_U64("not-placed", f->n_no_room + map->map->n_outside));
 }
 
+/* Of modules that went long ago the places are had again when there is no other left. */
+static int translate(struct daemon *d, const struct host_map *map,
+		     struct translation **ret_translation)
+{
+	struct module_watch *w = &d->modules;
+	struct translation *translation = NULL;
+	int r = translation_new(map->map, &map->kallsyms, w->placement, &translation);
+
+	if (r == 0 && translation_figures(translation)->n_no_room && places_forget(d)) {
+		translation_free(translation);
+		r = translation_new(map->map, &map->kallsyms, w->placement, &translation);
+	}
+	if (r == 0)
+		*ret_translation = translation;
+	return r;
+}
+
+/* There was no room, and nothing could be forgotten only because of a publication. */
+static bool is_worth_a_retry(const struct daemon *d)
+{
+	return translation_figures(d->modules.translation)->n_no_room &&
+	       !publication_is_idle(&d->publication);
+}
+
 /*
  * What was in the rings when the map was made may be of one that went before, at the same place:
  * that goes by the old translation, where it is in doubt. What happened since the map was made is
@@ -118,13 +143,14 @@ static void log_map(struct daemon *d, const struct host_map *map)
 static int take_map(struct daemon *d, struct host_map *map)
 {
 	struct module_watch *w = &d->modules;
-	struct translation *translation;
-	int r = translation_new(map->map, &map->kallsyms, w->placement, &translation);
+	struct translation *translation = NULL;
+	int r;
 
-	if (r < 0)
-		return r;
 	if (w->drain)
 		w->drain(d);
+	r = translate(d, map, &translation);
+	if (r < 0)
+		return r;
 	translation_free(w->translation);
 	w->translation = translation;
 	d->intake.translation = translation;
@@ -137,7 +163,7 @@ static int take_map(struct daemon *d, struct host_map *map)
 	w->is_passing = map->is_passing;
 	w->read_ns = clock_monotonic_ns();
 	w->settle_ns = w->read_ns + SETTLE_NS;
-	w->retry_ns = map->is_passing ? w->read_ns + RETRY_NS : 0;
+	w->retry_ns = map->is_passing || is_worth_a_retry(d) ? w->read_ns + RETRY_NS : 0;
 	log_map(d, map);
 	return 0;
 }

@@ -57,39 +57,54 @@ static int take_list(struct daemon *d, uint64_t key, int fd, bool *ret_is_new,
 /* Stretches of pages that are listed one by one; more are listed as one, with all between them. */
 #define N_LOST_MAX 256u
 
-/* Pages with counts of which the list does not say whose they are. */
-struct lost {
-	uint8_t *is_lost; /* N_WINDOW_PAGES */
-	uint64_t n_counts;
+/* Pages with counts. */
+struct counted {
+	uint8_t *is_lost;    /* N_WINDOW_PAGES: the list does not say whose they are */
+	uint8_t *is_counted; /* … all of them, if not NULL */
+	uint64_t n_counts;   /* of those that are lost, as below */
 	size_t n_pages, n_stretches;
 };
 
 /* The window's offset 0 is nobody's: external. */
-static void note_off(const struct placement *placement, uint64_t off, uint64_t n, struct lost *lost)
+static void note_off(const struct placement *placement, uint64_t off, uint64_t n,
+		     struct counted *counted)
 {
-	if (off == VADDR_EXTERNAL || off > UINT32_MAX || placement_find(placement, (uint32_t)off))
+	if (off == VADDR_EXTERNAL || off > UINT32_MAX)
 		return;
-	lost->n_pages += !lost->is_lost[off >> PAGE_SHIFT];
-	lost->is_lost[off >> PAGE_SHIFT] = 1;
-	lost->n_counts += n;
+	if (counted->is_counted)
+		counted->is_counted[off >> PAGE_SHIFT] = 1;
+	if (placement_find(placement, (uint32_t)off))
+		return;
+	counted->n_pages += !counted->is_lost[off >> PAGE_SHIFT];
+	counted->is_lost[off >> PAGE_SHIFT] = 1;
+	counted->n_counts += n;
 }
 
-static int note_part(const struct daemon *d, enum tally_part part, struct lost *lost)
+static int note_part(const struct daemon *d, enum tally_part part, struct counted *counted)
 {
 	const struct counters *counters = tally_part(d->tally, part);
+	const struct placement *placement = d->modules.placement;
 	struct branch_counts counts = { 0 };
 	int r = counters ? counters_snapshot(counters, 0, &counts) : 0;
 
 	for (size_t i = 0; i < counts.n_branches; i++) {
-		note_off(d->modules.placement, counts.branches[i].from_vaddr, 0, lost);
-		note_off(d->modules.placement, counts.branches[i].to_vaddr, counts.branches[i].n,
-			 lost);
+		note_off(placement, counts.branches[i].from_vaddr, 0, counted);
+		note_off(placement, counts.branches[i].to_vaddr, counts.branches[i].n, counted);
 	}
 	for (size_t i = 0; i < counts.n_ranges; i++) {
-		note_off(d->modules.placement, counts.ranges[i].start_vaddr, 0, lost);
-		note_off(d->modules.placement, counts.ranges[i].end_vaddr, 0, lost);
+		note_off(placement, counts.ranges[i].start_vaddr, 0, counted);
+		note_off(placement, counts.ranges[i].end_vaddr, 0, counted);
 	}
 	branch_counts_deinit(&counts);
+	return r;
+}
+
+static int note_all(const struct daemon *d, struct counted *counted)
+{
+	int r = 0;
+
+	for (int part = 0; part < N_TALLY_PARTS && r == 0; part++)
+		r = note_part(d, (enum tally_part)part, counted);
 	return r;
 }
 
@@ -103,7 +118,7 @@ static uint32_t last_off(uint32_t page)
 	return first_off(page) + ((1u << PAGE_SHIFT) - 1);
 }
 
-static int lose_stretches(struct daemon *d, const struct lost *lost)
+static int lose_stretches(struct daemon *d, const struct counted *lost)
 {
 	struct placement *placement = d->modules.placement;
 	uint32_t first = N_WINDOW_PAGES, last = 0;
@@ -125,7 +140,7 @@ static int lose_stretches(struct daemon *d, const struct lost *lost)
 	return r;
 }
 
-static void count_stretches(struct lost *lost)
+static void count_stretches(struct counted *lost)
 {
 	for (uint32_t page = 0; page < N_WINDOW_PAGES; page++)
 		lost->n_stretches += lost->is_lost[page] && (page == 0 || !lost->is_lost[page - 1]);
@@ -137,11 +152,9 @@ static void count_stretches(struct lost *lost)
  */
 static int lose_unknown(struct daemon *d)
 {
-	struct lost lost = { .is_lost = calloc(N_WINDOW_PAGES, 1) };
-	int r = lost.is_lost ? 0 : -ENOMEM;
+	struct counted lost = { .is_lost = calloc(N_WINDOW_PAGES, 1) };
+	int r = lost.is_lost ? note_all(d, &lost) : -ENOMEM;
 
-	for (int part = 0; part < N_TALLY_PARTS && r == 0; part++)
-		r = note_part(d, (enum tally_part)part, &lost);
 	if (r == 0 && lost.n_pages > 0) {
 		count_stretches(&lost);
 		r = lose_stretches(d, &lost);
@@ -176,4 +189,57 @@ int places_take(struct daemon *d, uint64_t key, int fd, struct problem *problem)
 	if (is_new)
 		store(d);
 	return 0;
+}
+
+/* forgetting */
+
+/* What was lost has counts, too, for as long as they are there. */
+static bool has_counts(void *context, const struct placed *placed)
+{
+	const struct counted *counted = context;
+
+	for (uint32_t page = placed->lo_off >> PAGE_SHIFT; page <= placed->hi_off >> PAGE_SHIFT;
+	     page++)
+		if (counted->is_counted[page])
+			return true;
+	return false;
+}
+
+/* The next process is given the new list before anything is counted by it. */
+static size_t replace_list(struct daemon *d, struct placement *kept)
+{
+	size_t n_before, n;
+
+	(void)placement_items(d->modules.placement, &n_before);
+	(void)placement_items(kept, &n);
+	if (n == n_before) {
+		placement_free(kept);
+		return 0;
+	}
+	placement_free(d->modules.placement);
+	d->modules.placement = kept;
+	store(d);
+	return n_before - n;
+}
+
+size_t places_forget(struct daemon *d)
+{
+	struct counted counted = { .is_lost = calloc(N_WINDOW_PAGES, 1),
+				   .is_counted = calloc(N_WINDOW_PAGES, 1) };
+	struct placement *kept = NULL;
+	size_t n_forgotten = 0;
+	int r = counted.is_lost && counted.is_counted ? 0 : -ENOMEM;
+
+	/* a worker reads counts by the list that it was given, which is lent to it */
+	if (r == 0 && publication_is_idle(&d->publication))
+		r = note_all(d, &counted);
+	else if (r == 0)
+		r = -EBUSY;
+	if (r == 0)
+		r = placement_keep(d->modules.placement, has_counts, &counted, &kept);
+	if (r == 0)
+		n_forgotten = replace_list(d, kept);
+	free(counted.is_lost);
+	free(counted.is_counted);
+	return n_forgotten;
 }

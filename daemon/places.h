@@ -28,3 +28,10 @@ bool places_are_wanted(const struct daemon *daemon);
  * sentence.
  */
 must_check int places_take(struct daemon *daemon, uint64_t key, int fd, struct problem *problem);
+/*
+ * Goes on with a list without the modules that nothing counts for any more. Only between the last
+ * drain by one translation and the first by the next one, which is to be made of the new list.
+ * Returns how many were forgotten; 0: none, or not while a publication is under way, or there was
+ * no memory: then all is as it was.
+ */
+size_t places_forget(struct daemon *daemon);

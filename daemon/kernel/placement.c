@@ -56,6 +56,7 @@ _Static_assert(sizeof(struct record) == 144, "no padding");
 struct placement {
 	struct placed *items; /* owned; sorted by lo_off, disjoint; items[..] has one kernel */
 	size_t n, capacity;
+	uint64_t key;
 	int fd, view_fd; /* owned; -1: a copy */
 };
 
@@ -247,8 +248,10 @@ int placement_new(uint64_t key, const struct placed *kernel, struct placement **
 	struct placement *p cleanup(placement_cleanup) = NULL;
 	int r = new_empty(&p);
 
-	if (r == 0)
+	if (r == 0) {
+		p->key = key;
 		r = own(p, new_memfd());
+	}
 	if (r == 0)
 		r = write_all(p->fd, &header, sizeof(header), 0);
 	if (r == 0)
@@ -296,7 +299,7 @@ static int read_records(struct placement *p, int fd, uint64_t n, struct problem 
 	return r;
 }
 
-static int read_list(int fd, struct placement *p, uint64_t *ret_key, struct problem *problem)
+static int read_list(int fd, struct placement *p, struct problem *problem)
 {
 	struct header header;
 	ssize_t n_bytes = pread(fd, &header, sizeof(header), 0);
@@ -309,7 +312,7 @@ static int read_list(int fd, struct placement *p, uint64_t *ret_key, struct prob
 		return broken(problem, "of another version");
 	if (header.n == 0 || header.n > PLACEMENT_OBJECTS_MAX)
 		return broken(problem, "an impossible number of objects");
-	*ret_key = header.key;
+	p->key = header.key;
 	return read_records(p, fd, header.n, problem);
 }
 
@@ -331,14 +334,13 @@ int placement_adopt(int fd, uint64_t key, const struct placed *kernel,
 		    struct placement **ret_placement, struct problem *problem)
 {
 	struct placement *p cleanup(placement_cleanup) = NULL;
-	uint64_t written_key = 0;
 	int r = new_empty(&p);
 
 	if (r == 0)
-		r = read_list(fd, p, &written_key, problem);
+		r = read_list(fd, p, problem);
 	if (r != 0)
 		return r;
-	if (written_key != key || !is_same(kernel_of(p), kernel)) {
+	if (p->key != key || !is_same(kernel_of(p), kernel)) {
 		problem_set(problem, 0, "placement: of another kernel, boot or source");
 		return PLACEMENT_E_OTHER;
 	}
@@ -352,11 +354,10 @@ int placement_adopt(int fd, uint64_t key, const struct placed *kernel,
 int placement_read(int fd, struct placement **ret_placement, struct problem *problem)
 {
 	struct placement *p cleanup(placement_cleanup) = NULL;
-	uint64_t key;
 	int r = new_empty(&p);
 
 	if (r == 0)
-		r = read_list(fd, p, &key, problem);
+		r = read_list(fd, p, problem);
 	if (r == 0)
 		*ret_placement = steal_ptr(p);
 	return r;
@@ -480,4 +481,19 @@ int placement_lose(struct placement *p, uint32_t lo_off, uint32_t hi_off)
 		begin = next;
 	}
 	return r;
+}
+
+int placement_keep(const struct placement *p, placement_kept_fn is_kept, void *context,
+		   struct placement **ret_placement)
+{
+	struct placement *kept cleanup(placement_cleanup) = NULL;
+	int r = placement_new(p->key, kernel_of(p), &kept);
+
+	for (size_t i = 0; i < p->n && r == 0; i++)
+		if (p->items[i].kind != PLACED_KERNEL && is_kept(context, &p->items[i]))
+			r = add(kept, &p->items[i]);
+	if (r != 0)
+		return r;
+	*ret_placement = steal_ptr(kept);
+	return 0;
 }

@@ -13,9 +13,11 @@
  *               where it was placed before, if it was, wherever it is now
  *
  * So mostly placed and run-time offsets are the same. A placed offset stands for the same byte of
- * the same object in all tables and in all processes of one boot; nothing is ever placed anew
- * elsewhere, and nothing else at its place. Translating is done before counting (translation.h), so
- * tables can be swapped, merged and adopted as if there were no modules.
+ * the same object in all tables and in all processes of one boot, as long as there is a count of
+ * it: then nothing is placed anew elsewhere, and nothing else at its place. Translating is done
+ * before counting (translation.h), so tables can be swapped, merged and adopted as if there were no
+ * modules. Who has run out of room may go on with a list without those that have no counts any
+ * more (placement_keep()).
  *
  * The list is kept in a memfd, which outlives the process beside the counters and is handed to the
  * worker. Records are only added, each before the first count of it: a process may be killed at any
@@ -33,7 +35,7 @@ struct address_map;
 struct placement;
 struct problem;
 
-/* 4096 builds of modules in one boot; some 0.7 MB, of which what is used has memory. */
+/* 4096 builds of modules with counts; some 0.7 MB, of which what is used has memory. */
 #define PLACEMENT_OBJECTS_MAX 4096u
 
 enum placed_kind {
@@ -108,3 +110,11 @@ must_check int placement_place(struct placement *placement, const char *name,
  * between become lost. 0; PLACEMENT_E_FULL.
  */
 must_check int placement_lose(struct placement *placement, uint32_t lo_off, uint32_t hi_off);
+/*
+ * A list of its own, in a memfd of its own, of the kernel and of all others that is_kept says to
+ * keep, at their places; the former one stays as it is, for those who have it. Nothing may be
+ * counted by the new one before the next process would be given it. 0; -errno.
+ */
+typedef bool (*placement_kept_fn)(void *context, const struct placed *placed);
+must_check int placement_keep(const struct placement *placement, placement_kept_fn is_kept,
+			      void *context, struct placement **ret_placement);

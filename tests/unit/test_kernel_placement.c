@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Places of modules, and the way there: against a model that only knows who owns which page of the
- * window for ever.
+ * window, until it has no counts.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -364,8 +364,8 @@ static void test_translation_module_without_room_is_counted(void **state)
 #define ZONE_LO 0xc0000000u
 
 struct model {
-	int owner[1u << 20];	     /* of each page of the window, for ever: a kind, or -1 */
-	uint32_t page_in[1u << 20];  /* which of the owner's pages it is */
+	int owner[1u << 20];	    /* of each page of the window, until forgotten: a kind, or -1 */
+	uint32_t page_in[1u << 20]; /* which of the owner's pages it is */
 	uint32_t loaded_lo[N_KINDS]; /* 0: not loaded */
 };
 
@@ -445,6 +445,29 @@ static void check_model(struct model *m, const struct translation *t)
 	assert_true(n_owned <= n_pages);
 }
 
+static bool is_counted(void *context, const struct placed *placed)
+{
+	const bool *counted = context;
+
+	return counted[placed->build_id.bytes[0] - 1];
+}
+
+/* Some have counts, loaded or not; what has none is forgotten, and may be placed anew. */
+static void forget_some(struct model *m, struct placement **p)
+{
+	struct placement *kept = NULL;
+	bool counted[N_KINDS];
+
+	for (unsigned int k = 0; k < N_KINDS; k++)
+		counted[k] = rand() % 3;
+	assert_int_equal(placement_keep(*p, is_counted, counted, &kept), 0);
+	placement_free(*p);
+	*p = kept;
+	for (size_t i = 0; i < 1u << 20; i++)
+		if (m->owner[i] >= 0 && !counted[m->owner[i]])
+			m->owner[i] = -1;
+}
+
 static void test_translation_of_random_loads_never_mixes(void **state)
 {
 	struct model *m = calloc(1, sizeof(*m));
@@ -465,6 +488,8 @@ static void test_translation_of_random_loads_never_mixes(void **state)
 			placement_free(p);
 			p = next;
 		}
+		if (step % 11 == 0)
+			forget_some(m, &p);
 		t = translate_model(m, p);
 		check_model(m, t);
 	}

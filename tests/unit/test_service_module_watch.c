@@ -557,6 +557,112 @@ static void test_module_watch_random_world_is_never_mixed(void **state)
 	check_counts(f, &book);
 }
 
+/* room */
+
+/* Of modules that were here, and of which nothing is counted any more. */
+static void fill_list(struct fixture *f)
+{
+	struct build_id id = { .n_bytes = 20 };
+	uint32_t lo_off = 0x10000000, off;
+	int r = 0;
+
+	for (unsigned int i = 0; r == 0; i++, lo_off += 2 * PAGE) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "gone%u", i);
+		r = placement_place(f->d.modules.placement, name, &id, lo_off, lo_off + PAGE - 1,
+				    &off);
+	}
+	assert_int_equal(r, PLACEMENT_E_FULL);
+}
+
+/* Before the fix no module was counted any more until the next boot. */
+static void test_module_watch_places_without_counts_are_had_again(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t off;
+	size_t n;
+
+	load(&f->world, 0, ZONE_IP);
+	start(f);
+	kind_at(f, ZONE_IP, &off);
+	counters_add_stack(tally_live(f->d.tally), WINDOW_IP,
+			   &(struct branch_entry){ TEXT_IP, WINDOW_IP + off + 4, 0 }, 1, 1);
+	fill_list(f);
+	/* not while a worker may read by the list */
+	f->d.publication.state = PUBLICATION_WORKING;
+	load(&f->world, 2, ZONE_IP + 0x10000);
+	module_watch_check(&f->d);
+	run_later(f);
+	assert_kind(f, ZONE_IP + 0x10000, PLACE_NO_ROOM);
+	assert_kind(f, ZONE_IP, PLACE_MODULE);
+	/* but then, though nothing has changed since */
+	f->d.publication.state = PUBLICATION_IDLE;
+	run_later(f);
+	assert_kind(f, ZONE_IP + 0x10000, PLACE_MODULE);
+	assert_int_equal(kind_at(f, ZONE_IP, &off), PLACE_MODULE);
+	assert_string_equal(placement_find(f->d.modules.placement, off)->name, "m0");
+	(void)placement_items(f->d.modules.placement, &n);
+	assert_int_equal(n, 3);
+}
+
+static void check_marks(const struct fixture *f)
+{
+	struct branch_counts counts;
+
+	assert_int_equal(counters_snapshot(tally_live(f->d.tally), 0, &counts), 0);
+	for (size_t i = 0; i < counts.n_branches; i++) {
+		uint64_t to = counts.branches[i].to_vaddr;
+		const struct placed *placed = placement_find(f->d.modules.placement, (uint32_t)to);
+
+		assert_non_null(placed);
+		if (placed->kind == PLACED_MODULE)
+			assert_int_equal(to % PAGE, MARK_BYTES * (placed->build_id.bytes[0] - 1u));
+	}
+	branch_counts_deinit(&counts);
+}
+
+/* Counts are cleared now and then, and the list is full nearly always. */
+static void test_module_watch_random_world_with_no_room_is_never_mixed(void **state)
+{
+	struct fixture *f = *state;
+	struct ring_of ring = { .n = 0 };
+	struct book book = { 0 };
+
+	srand(3);
+	f->ring = &ring;
+	f->d.modules.drain = drain_ring;
+	start(f);
+	for (int step = 0; step < 60000; step++) {
+		switch (rand() % 64) {
+		case 0:
+		case 1:
+			change(&f->world);
+			break;
+		case 2:
+		case 3:
+			drain(f, &ring);
+			break;
+		case 4:
+		case 5:
+			run_later(f);
+			break;
+		default:
+			sample(f, &ring, &book);
+		}
+		if (step % 2000)
+			continue;
+		drain(f, &ring);
+		check_marks(f);
+		if (step % 4000)
+			tally_reset(f->d.tally, 1);
+		fill_list(f);
+	}
+	drain(f, &ring);
+	check_marks(f);
+	assert_true(f->d.intake.n_targets[PLACE_MODULE] > 1000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -572,6 +678,8 @@ int main(void)
 		TEST(test_module_watch_failure_keeps_what_is_known_and_is_tried_again),
 		TEST(test_module_watch_module_on_its_way_is_read_again_when_it_has_arrived),
 		TEST(test_module_watch_random_world_is_never_mixed),
+		TEST(test_module_watch_places_without_counts_are_had_again),
+		TEST(test_module_watch_random_world_with_no_room_is_never_mixed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

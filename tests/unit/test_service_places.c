@@ -242,6 +242,50 @@ static void test_places_lost_in_many_stretches_are_lost_as_one(void **state)
 	assert_null(at(f, MODULE_OFF + 299 * 0x2000 + 0x1000));
 }
 
+static uint32_t place_as(struct fixture *f, uint8_t id_byte, uint32_t lo_off)
+{
+	const struct build_id id = { { id_byte }, 20 };
+	uint32_t off = 0;
+
+	assert_int_equal(
+		placement_place(f->d.modules.placement, "m", &id, lo_off, lo_off + 0x2fff, &off),
+		0);
+	return off;
+}
+
+/* What has counts in any of its pages, or in the last byte of one, stays where it is. */
+static void test_places_without_counts_are_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	int before_fd, fd;
+
+	count(f, MODULE_OFF + 0x9000, 1);
+	take(f, -1);
+	place_as(f, 1, MODULE_OFF);
+	place_as(f, 2, MODULE_OFF + 0x10000);
+	place_as(f, 3, MODULE_OFF + 0x20000);
+	count(f, MODULE_OFF + 0x10000 + 0x2fff, 1);
+	f->d.publication.state = PUBLICATION_MERGING;
+	assert_int_equal(places_forget(&f->d), 0);
+	f->d.publication.state = PUBLICATION_IDLE;
+	before_fd = dup(placement_fd(f->d.modules.placement));
+	assert_int_equal(places_forget(&f->d), 2);
+	assert_int_equal(places_forget(&f->d), 0);
+	assert_null(at(f, MODULE_OFF));
+	assert_null(at(f, MODULE_OFF + 0x20000));
+	assert_int_equal(at(f, MODULE_OFF + 0x11000)->build_id.bytes[0], 2);
+	assert_int_equal(at(f, MODULE_OFF + 0x9000)->kind, PLACED_LOST);
+	assert_int_equal(place_as(f, 4, MODULE_OFF), MODULE_OFF);
+	/* the next process goes on with the new list; who has the old one has what it was */
+	fd = dup(placement_fd(f->d.modules.placement));
+	take(f, fd);
+	assert_int_equal(at(f, MODULE_OFF)->build_id.bytes[0], 4);
+	take(f, before_fd);
+	assert_int_equal(at(f, MODULE_OFF)->build_id.bytes[0], 1);
+	close(fd);
+	close(before_fd);
+}
+
 static void test_places_are_none_where_modules_are_not_counted(void **state)
 {
 	struct fixture *f = *state;
@@ -266,6 +310,7 @@ int main(void)
 		TEST(test_places_external_halves_are_not_lost),
 		TEST(test_places_that_the_list_lacks_are_lost),
 		TEST(test_places_lost_in_many_stretches_are_lost_as_one),
+		TEST(test_places_without_counts_are_forgotten),
 		TEST(test_places_are_none_where_modules_are_not_counted),
 	};
 
