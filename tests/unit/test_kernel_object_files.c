@@ -504,6 +504,45 @@ static void test_object_files_index_does_not_replace_what_was_configured(void **
 	end(&f);
 }
 
+/* What was made of that very build says the same. */
+static void test_object_files_cached_index_goes_before_what_was_configured(void **state)
+{
+	static const char *const caches[] = { "/var/cache/a" };
+	static const char cached[] = "/var/cache/a/abababababababababababababababababababab.index";
+	const struct root *root = *state;
+	struct finding f = finding(root, "vmlinux");
+	struct bad_index bad;
+
+	put(root, "srv/v", 0xab, WHOLE);
+	f.query.configured_path = "/srv/v";
+	f.places.cache_dirs = caches;
+	f.places.n_cache_dirs = 1;
+	find(&f);
+	assert_files(&f, "/srv/v", "/srv/v");
+	assert_null(try_of(&f, cached));
+	end(&f);
+	root_put(root, cached + 1, "index");
+	find(&f);
+	assert_string_equal(object_files_path(&f.files, OBJECT_INDEX), cached);
+	assert_int_equal(
+		object_finder_refuse(f.finder, &f.query, OBJECT_INDEX, "its checksum", &f.files),
+		0);
+	assert_files(&f, "/srv/v", "/srv/v");
+	/* whether that is damage is known to who has opened it */
+	assert_false(object_files_bad_index(&f.files, &bad));
+	f.files.tries[0].is_bad_index = true;
+	assert_true(object_files_bad_index(&f.files, &bad));
+	assert_string_equal(bad.path, cached);
+	assert_string_equal(bad.reason, "its checksum");
+	end(&f);
+	/* who does not know the build cannot look for it */
+	f.query.build_id = (struct build_id){ 0 };
+	f.query.is_unverified = true;
+	find(&f);
+	assert_files(&f, "/srv/v", "/srv/v");
+	end(&f);
+}
+
 /* links */
 
 static void test_object_files_debuglink_is_looked_for_around_the_file(void **state)
@@ -799,6 +838,7 @@ int main(void)
 		WITH_ROOT(test_object_files_index_comes_first_and_may_be_refused),
 		WITH_ROOT(test_object_files_of_a_module_are_in_the_index_of_its_kernel),
 		WITH_ROOT(test_object_files_index_does_not_replace_what_was_configured),
+		WITH_ROOT(test_object_files_cached_index_goes_before_what_was_configured),
 		WITH_ROOT(test_object_files_debuglink_is_looked_for_around_the_file),
 		WITH_ROOT(test_object_files_debuglink_with_folders_is_not_followed),
 		WITH_ROOT(test_object_files_altlink_is_found_by_id_and_by_path),

@@ -157,6 +157,7 @@ static void test_object_open_takes_an_index_first(void **state)
 static void test_object_open_passes_over_an_index_of_no_use(void **state)
 {
 	const struct root *root = *state;
+	struct bad_index bad;
 	struct opening o;
 
 	put_kernel(root, FIRST, 0xab);
@@ -166,17 +167,24 @@ static void test_object_open_passes_over_an_index_of_no_use(void **state)
 	assert_string_equal(object_files_path(&o.files, OBJECT_CODE), FIRST);
 	assert_int_equal(try_of(&o, INDEX)->outcome, OBJECT_REFUSED);
 	assert_string_equal(try_of(&o, INDEX)->reason, "the index does not have it");
+	assert_false(object_files_bad_index(&o.files, &bad));
 	close_kernel(&o);
 	/* damaged, and none at all */
 	put_index(root, INDEX, 0xab, 9);
 	o = open_kernel(root);
 	assert_int_equal(o.r, 0);
 	assert_int_equal(try_of(&o, INDEX)->outcome, OBJECT_REFUSED);
+	assert_true(object_files_bad_index(&o.files, &bad));
+	assert_string_equal(bad.path, INDEX);
+	assert_true(bad.reason[0]);
 	close_kernel(&o);
 	root_put(root, &INDEX[1], "");
 	o = open_kernel(root);
 	assert_int_equal(o.r, 0);
 	assert_int_equal(try_of(&o, INDEX)->outcome, OBJECT_REFUSED);
+	assert_true(object_files_bad_index(&o.files, &bad));
+	assert_string_equal(bad.path, INDEX);
+	assert_true(bad.reason[0]);
 	close_kernel(&o);
 }
 
