@@ -24,8 +24,9 @@ struct problem;
 #define OBJECT_DIRS_MAX 8u     /* of each kind in struct object_places */
 #define OBJECT_DIRS_SIZE 1024u /* of a list of them, with its NUL */
 
-/* Where autofdod and autofdod-profgen fetch leave what they have made or brought. */
+/* Where autofdod leaves what it has made, and autofdod-profgen fetch what it has brought. */
 #define OBJECT_CACHE_DIR "/var/cache/autofdod"
+#define OBJECT_FETCH_DIR "/var/cache/autofdod-fetch"
 
 enum object_role {
 	OBJECT_INDEX, /* what autofdod-profgen index writes */
@@ -71,10 +72,12 @@ struct object_places {
 };
 
 struct object_query {
-	const char *name;	     /* "vmlinux", or of a module as in /proc/modules */
-	struct build_id build_id;    /* n_bytes 0: not known: see is_unverified */
-	const char *configured_path; /* a file that was named, tried first; NULL: none */
-	bool is_unverified;	     /* without a build id the first file that has all is taken */
+	const char *name;	  /* "vmlinux", or of a module as in /proc/modules */
+	struct build_id build_id; /* n_bytes 0: not known: see is_unverified */
+	/* a file that was named; only an index of its build id in a cache goes before; NULL: none
+	 */
+	const char *configured_path;
+	bool is_unverified; /* without a build id the first file that has all is taken */
 };
 
 enum object_outcome {
