@@ -265,6 +265,7 @@ size_t options_cache_dirs(const struct daemon_options *options,
 		dirs[n++] = options->cache_directory;
 	if (strcmp(options->cache_directory, OBJECT_CACHE_DIR) != 0)
 		dirs[n++] = OBJECT_CACHE_DIR;
+	dirs[n++] = OBJECT_FETCH_DIR;
 	return n;
 }
 

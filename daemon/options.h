@@ -181,10 +181,10 @@ must_check int options_reload(const struct daemon_options *running,
 			      struct daemon_options *ret_options,
 			      const struct conf_setting **ret_changed, size_t *ret_n_changed);
 
-#define OPTIONS_CACHE_DIRS_MAX 2u
+#define OPTIONS_CACHE_DIRS_MAX 3u
 /*
  * For struct object_places: the cache directory and where caches are by default, once if that is
- * the same; what else brings debug information leaves it in the latter. How many; borrowed.
+ * the same, and where autofdod-profgen fetch leaves what it has brought. How many; borrowed.
  */
 size_t options_cache_dirs(const struct daemon_options *options,
 			  const char *dirs[OPTIONS_CACHE_DIRS_MAX]);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 #include "base/problem.h"
 #include "commands.h"
 #include "debuginfod.h"
@@ -28,8 +29,8 @@ static const char usage[] =
 	"from debuginfod servers, as far as no file here has it. DEBUGINFOD_URLS names\n"
 	"the servers.\n"
 	"\n"
-	"      --cache=DIR       where to put it; the default is /var/cache/autofdod,\n"
-	"                        where autofdod looks\n"
+	"      --cache=DIR       where to put it; the default is\n"
+	"                        " OBJECT_FETCH_DIR ", where autofdod looks\n"
 	"      --debug-dir=DIR   look there first; may be given several times\n"
 	"      --modules=no      leave modules out\n"
 	"  -h, --help            this text\n"
@@ -112,16 +113,47 @@ struct fetching {
 	size_t n_here, n_fetched, n_nowhere;
 };
 
-/* The library keeps what it brings to itself (0700); autofdod's worker is another user. */
+/* Gives mode to what is our own, unless it has that already. */
+static int open_up(int fd, const struct stat *st, mode_t mode)
+{
+	if ((st->st_mode & mode) == mode)
+		return 0;
+	if (st->st_uid != geteuid())
+		return -EPERM;
+	return fchmod(fd, mode) < 0 ? -errno : 0;
+}
+
+/* Whether the file is of that name in the folder, and of no other: neither a link nor linked. */
+static bool is_in_folder(const struct stat *file, int folder_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_dev == file->st_dev && st.st_ino == file->st_ino && st.st_nlink == 1;
+}
+
+/*
+ * The library keeps what it brings to itself (0700); autofdod's worker is another user. Who may
+ * write to the cache must not get others' files opened up by a link there.
+ */
 static int share(int fd, const char *path)
 {
+	cleanup(close_cleanup) int folder_fd = -1;
 	const char *slash = strrchr(path, '/');
 	char folder[OBJECT_PATH_SIZE];
+	struct stat file_st, folder_st;
+	int r;
 
 	if (!slash)
 		return -EINVAL;
 	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
-	return fchmod(fd, 0644) < 0 || chmod(folder, 0755) < 0 ? -errno : 0;
+	folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder_fd < 0 || fstat(folder_fd, &folder_st) < 0 || fstat(fd, &file_st) < 0)
+		return -errno;
+	if (!is_in_folder(&file_st, folder_fd, slash + 1))
+		return -ELOOP;
+	r = open_up(fd, &file_st, 0644);
+	return r < 0 ? r : open_up(folder_fd, &folder_st, 0755);
 }
 
 /* An object_fetch; context is a struct debuginfod. */
@@ -238,7 +270,7 @@ static int run(const struct arguments *a, struct fetching *f, struct problem *pr
 
 int command_fetch(int argc, char **argv)
 {
-	struct arguments arguments = { .cache = OBJECT_CACHE_DIR };
+	struct arguments arguments = { .cache = OBJECT_FETCH_DIR };
 	struct fetching f = { .root_fd = -1 };
 	struct problem problem = { "" };
 	int status = parse(argc, argv, &arguments);
