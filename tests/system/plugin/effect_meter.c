@@ -82,6 +82,7 @@ static struct meter {
 	struct counts sides[2]; /* user, kernel */
 	struct transition_counts transitions;
 	uint64_t n_executed; /* with the rounds of string instructions: virtual time */
+	uint64_t n_faulted;  /* instructions begun and not counted */
 	uint64_t n_cuts;
 	uint64_t n_starts; /* markers */
 	struct l1i l1i;
@@ -142,9 +143,11 @@ static void count_transition(const struct block *before, struct block *block)
 	transition =
 		block_transition(&meter.kernel, before, n_begun, block, &meter.transitions, &from);
 	if (n_begun) {
+		bool is_faulted = is_fault(transition, block);
+
 		fetch(counts, before->first, before->first + before->offsets[n_begun] - 1);
-		counts->n_insns +=
-			n_begun - (transition == TRANSITION_RESTART) - is_fault(transition, block);
+		counts->n_insns += n_begun - (transition == TRANSITION_RESTART) - is_faulted;
+		meter.n_faulted += is_faulted;
 	}
 	meter.n_executed += n_begun;
 	if (transition == TRANSITION_CUT)
@@ -186,12 +189,13 @@ static void write_result(void)
 	fprintf(file,
 		"  \"text_ip\": \"0x%" PRIx64 "\",\n"
 		"  \"executed\": %" PRIu64 ",\n"
+		"  \"faulted\": %" PRIu64 ",\n"
 		"  \"interrupts_and_exceptions\": %" PRIu64 ",\n"
 		"  \"unexplained_transitions\": %" PRIu64 ",\n"
 		"  \"cuts\": %" PRIu64 ",\n"
 		"  \"start_markers\": %" PRIu64 "\n"
 		"}\n",
-		meter.kernel.symbols.text + meter.kernel.slide, meter.n_executed,
+		meter.kernel.symbols.text + meter.kernel.slide, meter.n_executed, meter.n_faulted,
 		meter.transitions.n_interrupts, meter.transitions.n_unexplained, meter.n_cuts,
 		meter.n_starts);
 	if (fclose(file))
