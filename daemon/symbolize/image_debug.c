@@ -32,6 +32,7 @@ struct loading {
 	const struct image_limits *limits;
 	struct relocate_stats *stats;
 	struct problem *problem;
+	uint64_t n_unpacked; /* bytes, of all sections so far */
 };
 
 static bool unpack(uint32_t type, struct bytes packed, void *to, uint64_t n_bytes)
@@ -57,16 +58,16 @@ static int unpack_section(struct loading *l, int i, struct bytes *bytes)
 	if (bytes->failed)
 		return problem_set(l->problem, -EBADMSG, "%s: %s: bad compression header", role,
 				   name);
-	if (n_bytes > l->limits->decompressed_bytes)
+	if (n_bytes > l->limits->decompressed_bytes - l->n_unpacked)
 		return problem_set(l->problem, -E2BIG,
 				   "%s: %s: decompressed size %llu is above the limit of %llu",
-				   role, name, (unsigned long long)n_bytes,
+				   role, name, (unsigned long long)(n_bytes + l->n_unpacked),
 				   (unsigned long long)l->limits->decompressed_bytes);
 	if (n_bytes / UNPACK_RATIO_MAX > bytes_left(bytes))
 		return problem_set(l->problem, -EBADMSG,
 				   "%s: %s: decompressed size %llu is beyond belief", role, name,
 				   (unsigned long long)n_bytes);
-	free(l->sections->memory[i]);
+	l->n_unpacked += n_bytes;
 	l->sections->memory[i] = malloc(n_bytes ? n_bytes : 1);
 	if (!l->sections->memory[i])
 		return -ENOMEM;
@@ -85,7 +86,6 @@ static int relocate_section(struct loading *l, int i, const struct elf_section *
 	if (!relocate_is_needed(l->places, section))
 		return 0;
 	if (bytes->pos != l->sections->memory[i]) {
-		free(l->sections->memory[i]);
 		l->sections->memory[i] = malloc(n ? n : 1);
 		if (!l->sections->memory[i])
 			return -ENOMEM;
@@ -99,7 +99,6 @@ static int relocate_section(struct loading *l, int i, const struct elf_section *
 	return 0;
 }
 
-/* Of two sections of one name the last counts. */
 static int load_section(struct loading *l, int i, const struct elf_section *section)
 {
 	struct bytes bytes;
@@ -117,26 +116,39 @@ static int load_section(struct loading *l, int i, const struct elf_section *sect
 	return r;
 }
 
+static bool has_contents(const struct elf_section *section)
+{
+	return section->header.sh_type != SHT_NOBITS && section->header.sh_size > 0 &&
+	       strncmp(section->name, ".debug_", 7) == 0;
+}
+
+/*
+ * Of sections of one name the last counts, and no other is looked at: there may be as many as the
+ * file has room for, each packed and all of them the same bytes.
+ */
+static void find_sections(const struct elf_file *file, size_t found[N_IMAGE_DEBUG])
+{
+	for (size_t s = 1; s < file->n_sections; s++)
+		for (int i = 0; has_contents(&file->sections[s]) && i < N_IMAGE_DEBUG; i++)
+			if (strcmp(file->sections[s].name, debug_names[i]) == 0)
+				found[i] = s;
+}
+
 int image_debug_load(struct image_debug_sections *sections, const struct elf_file *file,
 		     const struct relocate_places *places, const struct image_limits *limits,
 		     struct relocate_stats *stats, struct problem *problem)
 {
-	struct loading l = { sections, file, places, limits, stats, problem };
+	struct loading l = { sections, file, places, limits, stats, problem, 0 };
+	size_t found[N_IMAGE_DEBUG] = { 0 };
 	int r = 0;
 
 	*sections = (struct image_debug_sections){ 0 };
 	for (int i = 0; i < N_IMAGE_DEBUG; i++)
 		sections->items[i] = bytes_of(NULL, 0);
-	for (size_t s = 1; r == 0 && s < file->n_sections; s++) {
-		const struct elf_section *section = &file->sections[s];
-
-		if (section->header.sh_type == SHT_NOBITS || section->header.sh_size == 0 ||
-		    strncmp(section->name, ".debug_", 7) != 0)
-			continue;
-		for (int i = 0; r == 0 && i < N_IMAGE_DEBUG; i++)
-			if (strcmp(section->name, debug_names[i]) == 0)
-				r = load_section(&l, i, section);
-	}
+	find_sections(file, found);
+	for (int i = 0; r == 0 && i < N_IMAGE_DEBUG; i++)
+		if (found[i])
+			r = load_section(&l, i, &file->sections[found[i]]);
 	return r;
 }
 

@@ -17,8 +17,8 @@ struct image_debug_sections {
 
 /*
  * places is NULL of a file that is not relocatable, and not used then; otherwise of the same file.
- * 0; -ENOMEM; -EBADMSG; -E2BIG: a section is above limits->decompressed_bytes. To be deinitialised
- * in any case.
+ * 0; -ENOMEM; -EBADMSG; -E2BIG: together they are above limits->decompressed_bytes. To be
+ * deinitialised in any case.
  */
 must_check int image_debug_load(struct image_debug_sections *sections, const struct elf_file *file,
 				const struct relocate_places *places,

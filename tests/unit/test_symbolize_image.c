@@ -261,18 +261,23 @@ static void test_image_build_id_is_found_if_of_bearable_length(void **state)
 	example_deinit(&x);
 }
 
-/* A .debug_str of n zeros and an 'x', compressed. */
-static unsigned int compressed(struct example *x, size_t n, size_t claimed_bytes)
+/* Of n zeros and an 'x', compressed. */
+static unsigned int add_compressed(struct example *x, const char *name, size_t n,
+				   size_t claimed_bytes)
 {
-	unsigned int s;
+	unsigned int s = elf_section(&x->elf, name, SHT_PROGBITS, 0, 0);
 
-	example_init_bare(x);
-	s = elf_section(&x->elf, ".debug_str", SHT_PROGBITS, 0, 0);
 	for (size_t i = 0; i < n; i++)
 		buf_u8(elf_data(&x->elf, s), 0);
 	buf_u8(elf_data(&x->elf, s), 'x');
 	elf_compress_section(&x->elf, s, claimed_bytes);
 	return s;
+}
+
+static unsigned int compressed(struct example *x, size_t n, size_t claimed_bytes)
+{
+	example_init_bare(x);
+	return add_compressed(x, ".debug_str", n, claimed_bytes);
 }
 
 static void test_image_compressed_debug_sections_are_unpacked(void **state)
@@ -305,6 +310,38 @@ static void test_image_compressed_debug_sections_of_a_file_are_unpacked(void **s
 	image_forget(image);
 	assert_int_equal(image->debug[IMAGE_DEBUG_STR].start[5000], 'x');
 	image_free(image);
+	example_deinit(&x);
+}
+
+/* Before the fix each of them was unpacked, one after the other. */
+static void test_image_of_compressed_sections_of_one_name_only_the_last_is_unpacked(void **state)
+{
+	struct example x;
+
+	compressed(&x, 5000, 5002); /* cannot be */
+	for (int i = 0; i < 5; i++)
+		add_compressed(&x, ".debug_str", 5000, 5002);
+	add_compressed(&x, ".debug_str", 5000, 5001);
+	example_open(&x);
+	assert_int_equal(bytes_left(&x.image->debug[IMAGE_DEBUG_STR]), 5001);
+	example_deinit(&x);
+}
+
+/* Before the fix it was a limit of each, and so ten times as much. */
+static void test_image_compressed_sections_are_limited_together(void **state)
+{
+	static const struct image_limits limits = { .decompressed_bytes = 10001,
+						    .n_symbols = 1 << 20 };
+	struct problem problem = { "" };
+	struct image *image;
+	struct example x;
+
+	compressed(&x, 5000, 5001);
+	add_compressed(&x, ".debug_line_str", 5000, 5001);
+	x.bytes = elf_finish(&x.elf, &x.n_bytes);
+	assert_int_equal(image_open_memory(x.bytes, x.n_bytes, &limits, &image, &problem), -E2BIG);
+	assert_string_equal(problem.text, "image: .debug_line_str: decompressed size 10002 is "
+					  "above the limit of 10001");
 	example_deinit(&x);
 }
 
@@ -406,6 +443,9 @@ int main(void)
 		cmocka_unit_test(test_image_build_id_is_found_if_of_bearable_length),
 		cmocka_unit_test(test_image_compressed_debug_sections_are_unpacked),
 		cmocka_unit_test(test_image_compressed_debug_sections_of_a_file_are_unpacked),
+		cmocka_unit_test(
+			test_image_of_compressed_sections_of_one_name_only_the_last_is_unpacked),
+		cmocka_unit_test(test_image_compressed_sections_are_limited_together),
 		cmocka_unit_test(test_image_bad_compression_is_refused_before_memory_is_taken),
 		cmocka_unit_test(test_image_bytes_are_found_by_address),
 		cmocka_unit_test(test_image_cut_anywhere_does_no_harm),
