@@ -376,9 +376,9 @@ static int add_recording(struct conversion *c, struct count *count, size_t i)
 		r = open_text(c, c->arguments->texts[i], paths.kcore, &text);
 	if (r < 0)
 		return r;
-	count_set_text(count, text.kcore, c->live);
+	count_set_text(count, text.kcore, text.has_modules ? &text.modules : NULL, c->live);
 	r = count_add(count, is_stdin ? STDIN_FILENO : fd, path, &c->problem);
-	count_set_text(count, NULL, NULL);
+	count_set_text(count, NULL, NULL, NULL);
 	return r;
 }
 

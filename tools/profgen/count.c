@@ -31,8 +31,9 @@ struct count {
 	struct recorded_places places;
 	uint64_t window_ip;
 	unsigned int n_resolved;
-	const struct kcore *kcore; /* borrowed; NULL: its text is not known */
-	struct live_text *live;	   /* borrowed */
+	const struct modules *text_modules; /* borrowed, or NULL: of kcore */
+	const struct kcore *kcore;	    /* borrowed; NULL: its text is not known */
+	struct live_text *live;		    /* borrowed */
 	bool has_unlike_text;
 	struct branch_counts sum; /* what was resolved so far */
 };
@@ -292,9 +293,11 @@ static void add_up(void *sum, const void *part, size_t n_bytes)
 		to[i] += from[i];
 }
 
-void count_set_text(struct count *count, const struct kcore *kcore, struct live_text *live)
+void count_set_text(struct count *count, const struct kcore *kcore, const struct modules *modules,
+		    struct live_text *live)
 {
 	count->kcore = kcore;
+	count->text_modules = modules;
 	count->live = live;
 }
 
@@ -306,6 +309,8 @@ static int take_text(struct count *count, const struct pieces *pieces)
 		.pieces = pieces->objects,
 		.n_pieces = pieces->n_objects,
 		.image = count->symbols->image,
+		.objects = count->objects,
+		.modules = count->text_modules,
 	};
 	int r = 0;
 

@@ -58,11 +58,12 @@ DEFINE_CLEANUP(struct count, count, count_free)
 #define COUNT_E_MISMATCH 1
 
 /*
- * Says what text the recordings had that are added from now on, at their own run-time addresses;
- * NULL: it is not known. The pages of it that are counted go to live. Both are borrowed. Not of
- * is_llvm.
+ * Says what text the recordings had that are added from now on, at their own run-time addresses
+ * (NULL: it is not known), and what modules were where then (NULL: nobody says). The pages of it
+ * that are counted go to live. All are borrowed. Not of is_llvm.
  */
-void count_set_text(struct count *count, const struct kcore *kcore, struct live_text *live);
+void count_set_text(struct count *count, const struct kcore *kcore, const struct modules *modules,
+		    struct live_text *live);
 /*
  * Adds the recording that fd is open on; name is for messages. A recording that is cut off counts
  * as far as it goes, which totals say. 0; COUNT_E_MISMATCH; or what recording_open() and

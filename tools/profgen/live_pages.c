@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include "aggregate/counters.h"
 #include "aggregate/counters_pages.h"
 #include "kernel/kcore.h"
+#include "kernel/modules.h"
 #include "symbolize/image.h"
 #include "symbolize/live_text.h"
+#include "symbolize/objects.h"
 
 #define PAGE_BYTES COUNTERS_PAGE_BYTES
 
@@ -83,14 +86,47 @@ static int read_part(const struct walk *w, const struct snapshot_piece *piece, u
 	return r == KCORE_E_ABSENT ? 0 : r;
 }
 
+/* Where the modules were that the text is of. */
+enum whereabouts {
+	WHERE_RECORDED, /* or it is no module's */
+	WHERE_ELSEWHERE,
+	WHERE_UNKNOWN,
+};
+
+static enum whereabouts whereabouts_of(const struct live_places *places,
+				       const struct snapshot_piece *piece)
+{
+	const struct object *object = objects_find(places->objects, piece->vaddr);
+	const struct modules *modules = places->modules;
+	uint64_t base_ip;
+
+	if (!object || object->is_kernel)
+		return WHERE_RECORDED;
+	if (!modules || modules->n_hidden)
+		return WHERE_UNKNOWN;
+	base_ip = places->window_ip + piece->lo_off - (piece->vaddr - object->lo_vaddr);
+	for (size_t i = 0; i < modules->n; i++)
+		if (modules->items[i].base_ip == base_ip &&
+		    strcmp(modules->items[i].name, object->name) == 0)
+			return WHERE_RECORDED;
+	return WHERE_ELSEWHERE;
+}
+
 static int walk_part(struct walk *w, const struct snapshot_piece *piece, uint32_t lo, uint32_t hi)
 {
+	enum whereabouts where = whereabouts_of(w->places, piece);
 	struct part part;
 	bool is_kernel;
 	int r = read_part(w, piece, lo, hi, &part);
 
 	if (r < 0)
 		return r;
+	if (!w->live && part.n_bytes) {
+		w->stats->n_elsewhere += where == WHERE_ELSEWHERE;
+		w->stats->n_unchecked += where == WHERE_UNKNOWN;
+	}
+	if (where == WHERE_ELSEWHERE)
+		part.n_bytes = 0;
 	if (w->live)
 		return live_text_add(w->live, part.vaddr, part.bytes, part.n_bytes);
 	is_kernel = section_at(w->places->image, part.vaddr) != NULL;
@@ -152,6 +188,8 @@ int live_pages_add(struct live_text *live, const struct kcore *kcore,
 	stats->n_wanted += found.n_wanted;
 	stats->n_absent += found.n_absent;
 	stats->n_unlike += found.n_unlike;
+	stats->n_elsewhere += found.n_elsewhere;
+	stats->n_unchecked += found.n_unchecked;
 	if (is_of_another(&w))
 		return LIVE_PAGES_E_UNLIKE;
 	w.live = live;

@@ -14,6 +14,8 @@ struct counters;
 struct image;
 struct kcore;
 struct live_text;
+struct modules;
+struct objects;
 struct snapshot_piece;
 
 /* Where a recording's addresses are. */
@@ -22,12 +24,22 @@ struct live_places {
 	const struct snapshot_piece *pieces; /* n_pieces, by offset, disjoint */
 	size_t n_pieces;
 	const struct image *image; /* the kernel's: text that is not alike is another kernel's */
+	const struct objects *objects; /* whose the pieces are */
+	/*
+	 * What was loaded where when the text was saved; NULL, or addresses hidden: nobody says.
+	 * The text of a module is used if it was where the recording had it: a small one could not
+	 * be told from another by its bytes.
+	 */
+	const struct modules *modules;
 };
 
 struct live_pages_stats {
 	uint64_t n_wanted; /* pages with code that was counted */
 	uint64_t n_absent; /* of these the recorded text has nothing */
 	uint64_t n_unlike; /* of these it is too different from the kernel's file */
+	/* of modules that were not there, or elsewhere, when the text was saved: not used */
+	uint64_t n_elsewhere;
+	uint64_t n_unchecked; /* of modules, of which the text does not say where they were */
 };
 
 /*

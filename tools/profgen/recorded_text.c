@@ -78,6 +78,24 @@ static int find_kcore(const char *path, char ret_kcore[PATH_MAX], struct problem
 		    : problem_set(problem, -ENAMETOOLONG, "%s: %s", path, strerror(ENAMETOOLONG));
 }
 
+/* perf record --kcore and record-text copy /proc/modules there. */
+static int read_modules(const char *kcore, struct recorded_text *text, struct problem *problem)
+{
+	cleanup(close_cleanup) int fd = -1;
+	struct problem reason = { "" };
+	char path[PATH_MAX];
+	int r;
+
+	if (!join(path, kcore, directory_bytes(kcore), "modules"))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	r = modules_read(fd, &text->modules, &reason);
+	text->has_modules = r == 0;
+	return r < 0 ? problem_set(problem, r, "%.200s: %.190s", path, reason.text) : 0;
+}
+
 int recorded_text_open(const char *path, struct recorded_text *ret_text, struct problem *problem)
 {
 	struct recorded_text text = RECORDED_TEXT_INIT;
@@ -96,6 +114,11 @@ int recorded_text_open(const char *path, struct recorded_text *ret_text, struct 
 		return problem_set(problem, r, "%.200s: %.190s", kcore,
 				   reason.text[0] ? reason.text : strerror(-r));
 	}
+	r = read_modules(kcore, &text, problem);
+	if (r < 0) {
+		recorded_text_deinit(&text);
+		return r;
+	}
 	*ret_text = text;
 	return 0;
 }
@@ -104,6 +127,8 @@ void recorded_text_deinit(struct recorded_text *text)
 {
 	kcore_free(text->kcore);
 	text->kcore = NULL;
+	modules_deinit(&text->modules);
+	text->has_modules = false;
 	close_cleanup(&text->fd);
 	text->fd = -1;
 }

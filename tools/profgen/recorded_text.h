@@ -8,8 +8,10 @@
  */
 
 #include <limits.h>
+#include <stdbool.h>
 #include "base/macros.h"
 #include "base/problem.h"
+#include "kernel/modules.h"
 
 struct kcore;
 
@@ -22,6 +24,9 @@ struct recording_paths {
 struct recorded_text {
 	int fd;
 	struct kcore *kcore;
+	/* what was loaded then, by the file modules beside it; !has_modules: there is none */
+	struct modules modules;
+	bool has_modules;
 };
 
 #define RECORDED_TEXT_INIT { .fd = -1 }
@@ -35,7 +40,7 @@ must_check int recording_paths_find(const char *path, struct recording_paths *re
 
 /*
  * Opens text: path is a kcore, or a directory with one in it or in its kcore_dir. 0; -errno and
- * what kcore_open() returns, with a sentence that names the file.
+ * what kcore_open() or modules_read() return, with a sentence that names the file.
  */
 must_check int recorded_text_open(const char *path, struct recorded_text *ret_text,
 				  struct problem *problem);

@@ -148,6 +148,10 @@ static void collect_text(const struct convert_stats *s, struct group *g)
 	    t->n_recordings);
 	add(g, "pages_wanted", "pages with code that was counted", t->text.n_wanted, 0);
 	add(g, "pages_absent", "not in the text", t->text.n_absent, t->text.n_wanted);
+	add(g, "pages_elsewhere", "of modules that were elsewhere then, not used",
+	    t->text.n_elsewhere, t->text.n_wanted);
+	add(g, "pages_unchecked", "of modules, of which it does not say where they were",
+	    t->text.n_unchecked, t->text.n_wanted);
 	add(g, "pages_unlike", "unlike the kernel's file", t->text.n_unlike, t->text.n_wanted);
 	add(g, "pages", "used", s->live.n_pages, 0);
 	add(g, "pages_conflicting", "different in two recordings: the first counts",
