@@ -26,7 +26,7 @@
 #define BATCH 64u
 #define CACHE_LINE_BYTES 64u
 /* How far behind a stack the next ones are asked for: it takes the time of two to get them. */
-#define AHEAD_BYTES 1024u
+#define AHEAD_BYTES 2048u
 
 /*
  * Some Intel cores record the newest branch twice; a loop of one block as long as this is rarer
@@ -294,15 +294,25 @@ static void end_steps(struct counters *counters, struct walk *walk, uint32_t end
 	walk->end_off = ~end;
 }
 
-/* The slot that has the step, but for its home; or NULL. */
-static struct step *find_step(const struct steps *steps, uint64_t edge, uint32_t end)
+/* Counts the step if it is not far from its home, which goes to the more frequent one. */
+static bool count_step_beside(const struct steps *steps, uint64_t edge, uint32_t end)
 {
 	struct step *home = step_home(steps->slots, steps->mask, edge, end);
 
-	for (unsigned int i = 1; i < STEPS_PER_LINE; i++)
-		if (step_is(step_beside(home, i), edge, end))
-			return step_beside(home, i);
-	return NULL;
+	for (unsigned int i = 1; i < STEPS_PER_LINE; i++) {
+		struct step *step = step_beside(home, i), counted = *step;
+
+		if (!step_is(step, edge, end))
+			continue;
+		counted.n++;
+		if (counted.n > home->n) {
+			*step = *home;
+			step = home;
+		}
+		*step = counted;
+		return true;
+	}
+	return false;
 }
 
 /* A slot for the step, empty if one is. */
@@ -349,12 +359,8 @@ static bool __attribute__((noinline)) count_odd_step(struct counters *counters, 
 						     uint64_t edge, uint32_t end, bool is_chained)
 {
 	if (is_chained) {
-		struct step *step = find_step(counters->steps, edge, end);
-
-		if (step) {
-			step->n++;
+		if (count_step_beside(counters->steps, edge, end))
 			return true;
-		}
 		end_steps(counters, walk, end);
 	}
 	count_odd_entry(counters, walk, edge);
@@ -378,13 +384,12 @@ count_steps(struct counters *counters, struct window window, const struct branch
 	uint32_t end = STEP_NEWEST;
 	bool is_chained = n && !is_external(window, &entries[0]);
 
-	for (size_t off = 0; off < n * sizeof(*entries); off += CACHE_LINE_BYTES)
-		__builtin_prefetch((const void *)((uintptr_t)(entries + n) + AHEAD_BYTES + off));
 	for (size_t i = 0; i < n; i++) {
 		uint32_t from_off = window_off(window, entries[i].from_ip);
 		uint64_t edge = key_of(from_off, window_off(window, entries[i].to_ip));
 		struct step *step = step_home(slots, mask, edge, end);
 
+		__builtin_prefetch((const void *)((uintptr_t)&entries[i] + AHEAD_BYTES));
 		if (chain == CHAIN_CUT && unlikely(is_dropped(&entries[i]))) {
 			if (is_chained)
 				end_steps(counters, walk, end);

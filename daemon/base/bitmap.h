@@ -68,13 +68,17 @@ static inline uint64_t bitmap_last(const uint64_t *bits, uint64_t from, uint64_t
 /* How many bits of [from, to) are set. */
 static inline uint64_t bitmap_count(const uint64_t *bits, uint64_t from, uint64_t to)
 {
-	uint64_t n = 0;
+	uint64_t i = from / BITMAP_WORD_BITS, last = to / BITMAP_WORD_BITS, n = 0;
+	uint64_t first_mask = ~0ull << (from % BITMAP_WORD_BITS);
+	uint64_t last_mask = (1ull << (to % BITMAP_WORD_BITS)) - 1;
 
-	for (; from < to && from % BITMAP_WORD_BITS; from++)
-		n += bitmap_get(bits, from);
-	for (; from + BITMAP_WORD_BITS <= to; from += BITMAP_WORD_BITS)
-		n += (uint64_t)__builtin_popcountll(bits[from / BITMAP_WORD_BITS]);
-	for (; from < to; from++)
-		n += bitmap_get(bits, from);
-	return n;
+	if (from >= to)
+		return 0;
+	if (i == last)
+		return (uint64_t)__builtin_popcountll(bits[i] & first_mask & last_mask);
+	n = (uint64_t)__builtin_popcountll(bits[i] & first_mask);
+	while (++i < last)
+		n += (uint64_t)__builtin_popcountll(bits[i]);
+	/* a range that ends with its word does not touch the next one */
+	return last_mask ? n + (uint64_t)__builtin_popcountll(bits[last] & last_mask) : n;
 }

@@ -81,13 +81,13 @@ void buf_u64(struct buf *b, uint64_t v)
 	buf_append(b, &v, sizeof(v));
 }
 
-void buf_uleb(struct buf *b, uint64_t v)
+void buf_uleb_long(struct buf *b, uint64_t v)
 {
 	uint8_t bytes[ULEB_BYTES_MAX], *to = bytes;
 	bool has_room = !b->error && b->capacity - b->n_bytes >= ULEB_BYTES_MAX;
 	size_t n = 0;
 
-	/* profiles are made of these: mostly one byte, and nearly always there is room */
+	/* nearly always there is room */
 	if (likely(has_room))
 		to = b->data + b->n_bytes;
 	do {

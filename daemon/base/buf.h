@@ -33,9 +33,20 @@ void buf_u8(struct buf *b, uint8_t v);
 void buf_u16(struct buf *b, uint16_t v); /* little-endian, as all below */
 void buf_u32(struct buf *b, uint32_t v);
 void buf_u64(struct buf *b, uint64_t v);
-void buf_uleb(struct buf *b, uint64_t v);   /* ULEB128, minimal length */
-void buf_str(struct buf *b, const char *s); /* without its NUL */
+void buf_uleb_long(struct buf *b, uint64_t v); /* buf_uleb() of any number */
+void buf_str(struct buf *b, const char *s);    /* without its NUL */
 void buf_spaces(struct buf *b, size_t n);
 void buf_decimal(struct buf *b, uint64_t v);
 void buf_hex(struct buf *b, uint64_t v); /* lower case, no 0x, no leading zeros */
 void buf_printf(struct buf *b, const char *format, ...) printf_like(2, 3);
+
+/* inline helpers */
+
+/* ULEB128, minimal length. Profiles are made of these, mostly of one byte. */
+static inline void buf_uleb(struct buf *b, uint64_t v)
+{
+	if (v < 0x80 && b->n_bytes < b->capacity && !b->error)
+		b->data[b->n_bytes++] = (uint8_t)v;
+	else
+		buf_uleb_long(b, v);
+}

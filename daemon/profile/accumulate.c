@@ -45,12 +45,15 @@ struct work {
 	struct question *questions;
 	size_t n_questions, capacity;
 	size_t n_bodies; /* those of covered intervals are the first ones */
-	/* the location that was looked up last, and its way through the tree */
+	/* the location that was looked up last; node NODE_NONE, hi_vaddr 0: none of this unit */
 	struct location location;
 	uint64_t location_lo_vaddr;
 	struct frame frames[N_FRAMES_MAX];
 	size_t n_frames;
+	/* the last way through the tree, which mostly is the same again up to somewhere */
 	struct function *path[N_FRAMES_MAX];
+	struct frame path_frames[N_FRAMES_MAX];
+	size_t n_path;
 };
 
 /* gathering */
@@ -173,12 +176,24 @@ static int compare_questions(const void *a, const void *b)
 
 /* answering */
 
+/* The same function inlined at the same place, if their callers are the same. */
+static bool is_same_step(const struct work *w, size_t i)
+{
+	const struct frame *a = &w->frames[i], *b = &w->path_frames[i];
+
+	return a->name == b->name && (i == 0 || (a[-1].line_off == b[-1].line_off &&
+						 a[-1].discriminator == b[-1].discriminator));
+}
+
 /* Walks or makes the way from the top-level function to the leaf. */
 static int find_path(struct work *w)
 {
 	bool is_fs = w->profile->is_fs;
+	size_t i = 0;
 
-	for (size_t i = 0; i < w->n_frames; i++) {
+	while (i < w->n_frames && i < w->n_path && is_same_step(w, i))
+		i++;
+	for (w->n_path = i; i < w->n_frames; i++) {
 		const struct frame *f = &w->frames[i], *call = i ? &w->frames[i - 1] : NULL;
 
 		w->path[i] = call ? profile_inlinee(w->profile, w->path[i - 1], call->line_off,
@@ -187,6 +202,10 @@ static int find_path(struct work *w)
 				  : profile_function(w->profile, f->name);
 		if (!w->path[i])
 			return profile_error(w->profile);
+		w->path_frames[i] = *f;
+		if (i)
+			w->path_frames[i - 1] = *call;
+		w->n_path = i + 1;
 	}
 	return 0;
 }
@@ -194,18 +213,20 @@ static int find_path(struct work *w)
 /* Makes w->location the one of vaddr. */
 static int locate(struct work *w, uint64_t vaddr)
 {
-	size_t n_frames;
-	int r;
+	uint32_t node = w->location.node;
+	int r = 0;
 
 	if (vaddr >= w->location_lo_vaddr && vaddr < w->location.hi_vaddr)
 		return 0;
 	w->location = unit_frames_find(&w->uf, vaddr);
 	w->location_lo_vaddr = vaddr;
 	w->stats->n_locations++;
-	r = unit_frames_chain(&w->uf, &w->location, w->frames, &n_frames);
+	if (w->location.node == node && node != NODE_NONE)
+		unit_frames_move(&w->uf, &w->location, w->frames, w->n_frames);
+	else
+		r = unit_frames_chain(&w->uf, &w->location, w->frames, &w->n_frames);
 	if (r < 0)
 		return r;
-	w->n_frames = n_frames;
 	if (w->n_frames == 0)
 		w->stats->n_no_frames++;
 	else if (w->location.line == 0)
@@ -334,7 +355,7 @@ static int answer(struct work *w, const struct question *q, uint32_t *unit)
 	if (q->unit != *unit) {
 		*unit = q->unit;
 		w->stats->n_units++;
-		w->location.hi_vaddr = 0;
+		w->location = (struct location){ .node = NODE_NONE };
 		enter_part(w, q->unit);
 		r = unit_frames_load(&w->uf, q->unit - w->part->first_unit);
 	}

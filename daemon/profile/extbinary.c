@@ -53,6 +53,7 @@ struct table_name {
 
 struct encoder {
 	const struct profile *profile;
+	const struct summary *summary; /* or NULL */
 	struct buf *buf;
 	size_t file_start; /* in buf */
 	bool has_md5_names;
@@ -164,8 +165,12 @@ static void put_name_table(struct encoder *e)
 static int put_summary(struct encoder *e)
 {
 	struct summary s;
-	int r = summary_compute(e->profile, &s);
+	int r = 0;
 
+	if (e->summary)
+		s = *e->summary;
+	else
+		r = summary_compute(e->profile, &s);
 	if (r < 0)
 		return r;
 	if (e->profile->is_fs)
@@ -312,6 +317,7 @@ int extbinary_encode(const struct profile *profile, const struct extbinary_optio
 	struct encoder e = {
 		.profile = profile,
 		.buf = buf,
+		.summary = options->summary,
 		.has_md5_names = options->has_md5_names || profile->is_md5,
 	};
 	int r = encode(&e);

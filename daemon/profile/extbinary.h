@@ -12,10 +12,12 @@
 #include "base/buf.h"
 #include "base/macros.h"
 #include "base/problem.h"
+#include "summary.h"
 #include "tree.h"
 
 struct extbinary_options {
 	bool has_md5_names; /* 8 bytes of hash instead of each name; always so if profile->is_md5 */
+	const struct summary *summary; /* the profile's, borrowed; NULL: to be computed */
 };
 
 /*

@@ -159,15 +159,15 @@ static struct verdict_result judge(const struct produce_input *input,
 int produce_profile(const struct produce_input *input, struct produced *produced)
 {
 	enum accumulate_rule rule = input->is_llvm ? ACCUMULATE_LLVM : ACCUMULATE_ACCURATE;
+	struct show_figures figures = { 0 };
 	struct accumulate_stats stats;
-	struct show_figures figures;
 	struct profile *profile;
 	int r = accumulate(input->objects, rule, input->counts, input->profile_bytes_max, &profile,
 			   &stats);
 
 	if (r < 0)
 		return r;
-	r = show_compute(profile, &figures);
+	r = input->without_figures ? 0 : show_compute(profile, &figures);
 	if (r < 0) {
 		profile_free(profile);
 		return r;
@@ -176,7 +176,9 @@ int produce_profile(const struct produce_input *input, struct produced *produced
 	produced->profile = profile;
 	produced->accumulate = stats;
 	produced->figures = figures;
-	produced->figures.verdict = judge(input, produced);
+	produced->has_figures = !input->without_figures;
+	if (produced->has_figures)
+		produced->figures.verdict = judge(input, produced);
 	return 0;
 }
 
@@ -214,10 +216,14 @@ static int encode_kernel(const struct produce_input *input, enum produce_format 
 	return r < 0 ? r : buf->error;
 }
 
-static int encode_profile(const struct produce_input *input, const struct profile *profile,
+static int encode_profile(const struct produce_input *input, const struct produced *produced,
 			  enum produce_format format, struct buf *buf)
 {
-	const struct extbinary_options options = { .has_md5_names = input->has_md5_names };
+	const struct profile *profile = produced->profile;
+	const struct extbinary_options options = {
+		.has_md5_names = input->has_md5_names,
+		.summary = produced->has_figures ? &produced->figures.summary : NULL,
+	};
 
 	if (!profile)
 		return -EINVAL;
@@ -233,7 +239,7 @@ int produce_encode(const struct produce_input *input, const struct produced *pro
 	switch (format) {
 	case PRODUCE_EXTBINARY:
 	case PRODUCE_TEXT:
-		return encode_profile(input, produced->profile, format, buf);
+		return encode_profile(input, produced, format, buf);
 	case PRODUCE_UNSYMBOLIZED:
 	case PRODUCE_BOLT:
 		return encode_kernel(input, format, buf);

@@ -42,11 +42,12 @@ struct produce_input {
 	 * doing it again only judges, and counts stay but for ranges that cannot be any.
 	 */
 	bool was_selected;
-	bool is_llvm;	    /* compatible: what llvm-profgen makes of the same counts */
-	bool is_ip_only;    /* Mode=ip: pairs (ip, ip) instead of stacks; branches are none */
-	bool has_md5_names; /* PRODUCE_EXTBINARY: hashes instead of names */
-	double lost_share;  /* of the samples taken, or SHARE_UNKNOWN */
-	uint64_t n_samples; /* counted, or SAMPLES_UNKNOWN */
+	bool is_llvm;	      /* compatible: what llvm-profgen makes of the same counts */
+	bool is_ip_only;      /* Mode=ip: pairs (ip, ip) instead of stacks; branches are none */
+	bool has_md5_names;   /* PRODUCE_EXTBINARY: hashes instead of names */
+	bool without_figures; /* produce_profile() makes none, and gives no verdict */
+	double lost_share;    /* of the samples taken, or SHARE_UNKNOWN */
+	uint64_t n_samples;   /* counted, or SAMPLES_UNKNOWN */
 	struct verdict_limits limits;
 	size_t profile_bytes_max; /* of the tree of function samples */
 };
@@ -67,6 +68,7 @@ struct produced {
 	struct profile
 		*profile; /* owned, sorted, as long as the objects live; NULL: none was made */
 	struct accumulate_stats accumulate;
+	bool has_figures;
 	struct show_figures figures; /* with the verdict, by all that is known */
 };
 

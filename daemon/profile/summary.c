@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include "base/array.h"
 #include "base/radix.h"
 #include "tree.h"
 
@@ -12,24 +13,29 @@ static const uint32_t default_cutoffs[SUMMARY_N_CUTOFFS] = {
 	800000, 900000, 950000, 990000, 999000, 999900, 999990, 999999,
 };
 
-static uint64_t count_records(const struct function *f)
-{
-	uint64_t n = f->n_records;
+#define N_SAMPLES_MAX ((size_t)1 << 40)
 
-	for (uint32_t i = 0; i < f->n_inlinees; i++)
-		n += count_records(f->inlinees[i]);
-	return n;
-}
+/* Records' samples that are not 0, which are a fraction of all, and sorted. */
+struct collection {
+	uint64_t *samples; /* owned; n */
+	size_t n, capacity;
+	uint64_t n_records;
+};
 
-/* Those that are not 0; they are a fraction of all, and sorted. */
-static uint64_t *collect_samples(const struct function *f, uint64_t *to)
+static int collect(struct collection *c, const struct function *f)
 {
+	int r = array_reserve((void **)&c->samples, &c->capacity, c->n + f->n_records,
+			      sizeof(*c->samples), N_SAMPLES_MAX);
+
+	if (r < 0)
+		return r;
+	c->n_records += f->n_records;
 	for (uint32_t i = 0; i < f->n_records; i++)
 		if (f->records[i].samples)
-			*to++ = f->records[i].samples;
-	for (uint32_t i = 0; i < f->n_inlinees; i++)
-		to = collect_samples(f->inlinees[i], to);
-	return to;
+			c->samples[c->n++] = f->records[i].samples;
+	for (uint32_t i = 0; r == 0 && i < f->n_inlinees; i++)
+		r = collect(c, f->inlinees[i]);
+	return r;
 }
 
 /*
@@ -61,25 +67,25 @@ static void compute_cutoffs(const uint64_t *samples, uint64_t n, struct summary 
 int summary_compute(const struct profile *profile, struct summary *ret_summary)
 {
 	struct summary s = { .n_functions = profile->n_functions };
-	uint64_t *samples, *to, n;
+	struct collection c = { 0 };
+	int r = 0;
 
-	for (uint32_t i = 0; i < profile->n_functions; i++) {
-		s.n_records += count_records(profile->functions[i]);
+	for (uint32_t i = 0; r == 0 && i < profile->n_functions; i++) {
+		r = collect(&c, profile->functions[i]);
 		if (profile->functions[i]->head > s.max_head)
 			s.max_head = profile->functions[i]->head;
 	}
-	samples = to = calloc(s.n_records + 1, sizeof(*samples));
-	if (!samples)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < profile->n_functions; i++)
-		to = collect_samples(profile->functions[i], to);
-	n = (uint64_t)(to - samples);
-	radix_sort(samples, n, sizeof(*samples));
-	s.max = n ? samples[n - 1] : 0;
-	for (uint64_t i = 0; i < n; i++)
-		s.total += samples[i];
-	compute_cutoffs(samples, n, &s);
-	free(samples);
+	if (r < 0) {
+		free(c.samples);
+		return r;
+	}
+	s.n_records = c.n_records;
+	radix_sort(c.samples, c.n, sizeof(*c.samples));
+	s.max = c.n ? c.samples[c.n - 1] : 0;
+	for (size_t i = 0; i < c.n; i++)
+		s.total += c.samples[i];
+	compute_cutoffs(c.samples, c.n, &s);
+	free(c.samples);
 	*ret_summary = s;
 	return 0;
 }

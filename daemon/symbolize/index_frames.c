@@ -97,7 +97,7 @@ static int read_pieces(struct bytes *b, struct unit_frames *uf, size_t n, uint64
 }
 
 /* Questions come in order of addresses: what was read is hardly read again. */
-#define READ_BYTES_MAX (128u << 10)
+#define READ_BYTES_MAX (256u << 10)
 
 static void forget_read(struct index_view *view, uint64_t n_bytes)
 {
@@ -138,7 +138,7 @@ int index_frames_load(struct unit_frames *uf, size_t stretch)
 {
 	int r;
 
-	uf->n_nodes = uf->n_pieces = 0;
+	uf->n_nodes = uf->n_pieces = uf->last_piece = 0;
 	uf->hi_vaddr = 0;
 	r = read_stretch(uf->view, uf, stretch);
 	if (r == 0)
@@ -150,11 +150,20 @@ int index_frames_load(struct unit_frames *uf, size_t stretch)
 	return 0;
 }
 
-struct location index_frames_find(const struct unit_frames *uf, uint64_t vaddr)
-{
-	struct location location = { .node = NODE_NONE, .hi_vaddr = UINT64_MAX };
-	size_t lo = 0, hi = uf->n_pieces;
+/* Questions come by address: more pieces than these are passed over by halving what is left. */
+#define N_STEPS 8
 
+/* The number of the first piece that begins above vaddr, or n_pieces. */
+static size_t upper_piece(struct unit_frames *uf, uint64_t vaddr)
+{
+	size_t lo = uf->last_piece, hi = uf->n_pieces;
+
+	if (lo < hi && uf->pieces[lo].lo_vaddr <= vaddr)
+		for (size_t i = 0; i < N_STEPS; i++)
+			if (++lo == hi || uf->pieces[lo].lo_vaddr > vaddr)
+				return lo;
+	if (lo >= hi || uf->pieces[lo].lo_vaddr > vaddr)
+		lo = 0;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
@@ -163,8 +172,17 @@ struct location index_frames_find(const struct unit_frames *uf, uint64_t vaddr)
 		else
 			hi = mid;
 	}
+	return lo;
+}
+
+struct location index_frames_find(struct unit_frames *uf, uint64_t vaddr)
+{
+	struct location location = { .node = NODE_NONE, .hi_vaddr = UINT64_MAX };
+	size_t lo = upper_piece(uf, vaddr);
+
 	if (lo == 0 || vaddr >= uf->hi_vaddr)
 		return location;
+	uf->last_piece = lo - 1;
 	location.hi_vaddr = lo < uf->n_pieces ? uf->pieces[lo].lo_vaddr : uf->hi_vaddr;
 	location.node = uf->pieces[lo - 1].node;
 	location.line = uf->pieces[lo - 1].line;

@@ -10,6 +10,6 @@
 
 /* Damage is noted in the index and leaves nothing. 0; -ENOMEM; -E2BIG. */
 must_check int index_frames_load(struct unit_frames *uf, size_t stretch);
-struct location index_frames_find(const struct unit_frames *uf, uint64_t vaddr);
+struct location index_frames_find(struct unit_frames *uf, uint64_t vaddr);
 /* Name and declaration line of a node. */
 void index_frames_resolve(struct unit_frames *uf, struct frame_node *node);

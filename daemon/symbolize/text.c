@@ -539,10 +539,37 @@ static void sum_regular(struct text *text, struct text_section *s, uint64_t from
 	sum->n_bytes += end - first;
 }
 
+/*
+ * Of [lo, hi) that begins and ends with an instruction, of one regular interval that is decoded:
+ * what is mostly asked for. False: it is another case.
+ */
+static bool sum_within(struct text *text, uint64_t lo_vaddr, uint64_t hi_vaddr,
+		       struct text_sum *sum)
+{
+	const struct text_section *s = section_at(text, lo_vaddr);
+	uint64_t from, to;
+	size_t i;
+
+	if (!s || lo_vaddr >= hi_vaddr || !holds(s, hi_vaddr))
+		return false;
+	from = lo_vaddr - s->section->vaddr;
+	to = hi_vaddr - s->section->vaddr;
+	i = interval_at(text, s->section, lo_vaddr);
+	if (i == SIZE_MAX || interval_at(text, s->section, hi_vaddr) != i ||
+	    !bitmap_get(text->decoded, i) || bitmap_get(text->irregular, i) ||
+	    !bitmap_get(s->starts, from) || !bitmap_get(s->starts, to))
+		return false;
+	sum->n_insns = bitmap_count(s->starts, from, to);
+	sum->n_bytes = to - from;
+	return true;
+}
+
 struct text_sum text_sum_insns(struct text *text, uint64_t lo_vaddr, uint64_t hi_vaddr)
 {
 	struct text_sum sum = { 0 };
 
+	if (sum_within(text, lo_vaddr, hi_vaddr, &sum))
+		return sum;
 	for (size_t i = find_section(text, lo_vaddr); i < text->n_sections; i++) {
 		struct text_section *s = &text->sections[i];
 		uint64_t from, to;

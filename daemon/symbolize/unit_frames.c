@@ -212,7 +212,7 @@ int unit_frames_load(struct unit_frames *uf, size_t unit)
 	return r;
 }
 
-struct location unit_frames_find(const struct unit_frames *uf, uint64_t vaddr)
+struct location unit_frames_find(struct unit_frames *uf, uint64_t vaddr)
 {
 	struct location location = { .node = NODE_NONE, .hi_vaddr = UINT64_MAX };
 	uint64_t lines_hi;
@@ -284,6 +284,7 @@ int unit_frames_chain(struct unit_frames *uf, const struct location *location, s
 	uint32_t line = location->line, disc = location->disc;
 	size_t n = 0, n_named = 0;
 
+	uf->n_chain = 0;
 	for (uint32_t i = location->node; i != NODE_NONE; i = uf->nodes[i].parent) {
 		if (n == N_FRAMES_MAX) {
 			uf->n_too_deep++;
@@ -311,6 +312,20 @@ int unit_frames_chain(struct unit_frames *uf, const struct location *location, s
 	}
 	while (n_named < n && frames[n_named].name != NAME_NONE)
 		n_named++;
+	uf->n_chain = n;
 	*ret_n_frames = n_named;
 	return 0;
+}
+
+void unit_frames_move(const struct unit_frames *uf, const struct location *location,
+		      struct frame *frames, size_t n_frames)
+{
+	struct frame *leaf;
+
+	/* left out, as a caller has no name */
+	if (n_frames == 0 || n_frames < uf->n_chain)
+		return;
+	leaf = &frames[n_frames - 1];
+	leaf->line_off = (location->line - uf->nodes[location->node].decl_line) & 0xffff;
+	leaf->discriminator = location->disc;
 }

@@ -54,6 +54,8 @@ struct unit_frames {
 	struct index_piece *pieces; /* n_pieces, by address, without gaps, up to hi_vaddr */
 	size_t n_pieces, pieces_capacity;
 	uint64_t hi_vaddr;
+	size_t last_piece;   /* of the last question: the next one is mostly near */
+	size_t n_chain;	     /* frames of the last chain, with those without a name */
 	uint64_t n_too_deep; /* locations with more than N_FRAMES_MAX frames: they get none */
 	struct dwarf_ranges ranges; /* scratch */
 	uint32_t *open;		    /* scratch: node by depth */
@@ -80,7 +82,7 @@ void unit_frames_deinit(struct unit_frames *uf);
 /* Loads a unit. Damage is counted in dwarf and leaves what was read before it. 0; -ENOMEM; -E2BIG.
  */
 must_check int unit_frames_load(struct unit_frames *uf, size_t unit);
-struct location unit_frames_find(const struct unit_frames *uf, uint64_t vaddr);
+struct location unit_frames_find(struct unit_frames *uf, uint64_t vaddr);
 /* Node number `node` of the loaded unit, resolved; valid until the next unit. As below. */
 must_check int unit_frames_node(struct unit_frames *uf, uint32_t node,
 				const struct frame_node **ret_node);
@@ -91,3 +93,9 @@ must_check int unit_frames_node(struct unit_frames *uf, uint32_t node,
  */
 must_check int unit_frames_chain(struct unit_frames *uf, const struct location *location,
 				 struct frame *frames, size_t *ret_n_frames);
+/*
+ * The same for a location in the node of the last one that unit_frames_chain() was asked for, whose
+ * n_frames are in frames: only the place in the innermost function is another.
+ */
+void unit_frames_move(const struct unit_frames *uf, const struct location *location,
+		      struct frame *frames, size_t n_frames);

@@ -642,6 +642,7 @@ static int run(struct conversion *c)
 		.was_selected = c->arguments->unsymbolized && !c->arguments->has_offsets,
 		.is_llvm = c->arguments->is_llvm,
 		.has_md5_names = c->arguments->has_md5_names,
+		.without_figures = !c->arguments->stats,
 	};
 	if (r == 0)
 		r = c->arguments->unsymbolized ? read_dump(c) : count_recordings(c);
@@ -662,7 +663,7 @@ static int run(struct conversion *c)
 	if (r == 0 && bus_guard_n_lost())
 		r = -EIO;
 	if (r == 0)
-		r = output_write(c->arguments->output, buf.data, buf.n_bytes, &c->problem);
+		r = output_write_unsynced(c->arguments->output, buf.data, buf.n_bytes, &c->problem);
 	buf_deinit(&buf);
 	if (r < 0)
 		return fail(c, r);

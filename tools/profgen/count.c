@@ -86,10 +86,10 @@ static uint8_t classify_accurate(void *context, uint32_t from_off, uint32_t to_o
 	return good;
 }
 
-/* Of the nearest caches; the most frequent steps are enough. */
+/* More cost more in misses of the nearest caches than they save in collisions. */
 static size_t n_step_slots(const struct count *count)
 {
-	size_t n = count->n_edge_slots + count->n_range_slots;
+	size_t n = 2 * count->n_edge_slots;
 
 	return n < N_STEP_SLOTS_MAX ? n : N_STEP_SLOTS_MAX;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static int write_all(int fd, const char *data, size_t n_bytes)
 }
 
 /* Through a temporary file in the same directory: rename(2) is atomic only there. */
-static int replace(const char *path, const void *data, size_t n_bytes)
+static int replace(const char *path, const void *data, size_t n_bytes, bool is_synced)
 {
 	char temporary[PATH_MAX];
 	mode_t mask = umask(0);
@@ -41,7 +42,7 @@ static int replace(const char *path, const void *data, size_t n_bytes)
 	r = write_all(fd, data, n_bytes);
 	if (r == 0 && fchmod(fd, 0666 & ~mask) < 0)
 		r = -errno;
-	if (r == 0 && fsync(fd) < 0)
+	if (r == 0 && is_synced && fsync(fd) < 0)
 		r = -errno;
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
@@ -64,7 +65,8 @@ static int write_in_place(const char *path, const void *data, size_t n_bytes)
 	return r;
 }
 
-int output_write(const char *path, const void *data, size_t n_bytes, struct problem *problem)
+static int write_output(const char *path, const void *data, size_t n_bytes, bool is_synced,
+			struct problem *problem)
 {
 	struct stat st;
 	int r;
@@ -74,10 +76,21 @@ int output_write(const char *path, const void *data, size_t n_bytes, struct prob
 	else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		r = write_in_place(path, data, n_bytes);
 	else
-		r = replace(path, data, n_bytes);
+		r = replace(path, data, n_bytes, is_synced);
 	if (r < 0)
 		problem_set(problem, r, "cannot write %s: %s", path, strerror(-r));
 	return r;
+}
+
+int output_write(const char *path, const void *data, size_t n_bytes, struct problem *problem)
+{
+	return write_output(path, data, n_bytes, true, problem);
+}
+
+int output_write_unsynced(const char *path, const void *data, size_t n_bytes,
+			  struct problem *problem)
+{
+	return write_output(path, data, n_bytes, false, problem);
 }
 
 static int read_all(int fd, struct buf *buf)

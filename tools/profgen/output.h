@@ -16,6 +16,12 @@
  */
 must_check int output_write(const char *path, const void *data, size_t n_bytes,
 			    struct problem *problem);
+/*
+ * The same without waiting for the disk, which takes as long as making a profile: for what can be
+ * made again when the power failed in the seconds behind, as what a compiler writes.
+ */
+must_check int output_write_unsynced(const char *path, const void *data, size_t n_bytes,
+				     struct problem *problem);
 
 /*
  * The whole content of a file, malloc'd, at most ceiling_bytes. 0; -EFBIG; -errno, with the
