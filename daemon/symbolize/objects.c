@@ -145,21 +145,6 @@ int objects_add_kernel(struct objects *objects, struct symbols *symbols, struct 
 	return 0;
 }
 
-static bool is_of_build(const struct object *object, const struct build_id *build_id)
-{
-	size_t n_bytes = build_id ? build_id->n_bytes : 0;
-
-	return object->build_id.n_bytes == n_bytes &&
-	       (n_bytes == 0 || build_id_equal(&object->build_id, build_id));
-}
-
-static bool is_module(const struct object *object, const char *name,
-		      const struct build_id *build_id)
-{
-	return !object->is_kernel && strcmp(object->name, name) == 0 &&
-	       is_of_build(object, build_id);
-}
-
 /* Where n bytes of text go; 0: nowhere. */
 static uint64_t place_module(struct objects *objects, uint64_t n_bytes)
 {
@@ -319,15 +304,6 @@ struct object *objects_find(const struct objects *objects, uint64_t vaddr)
 	struct object *object = above > 0 ? objects->items[above - 1] : NULL;
 
 	return object && vaddr < object->hi_vaddr && vaddr != VADDR_EXTERNAL ? object : NULL;
-}
-
-struct object *objects_find_module(const struct objects *objects, const char *name,
-				   const struct build_id *build_id)
-{
-	for (size_t i = 0; i < objects->n; i++)
-		if (is_module(objects->items[i], name, build_id))
-			return objects->items[i];
-	return NULL;
 }
 
 const char *object_state_name(enum object_state state)

@@ -129,8 +129,5 @@ void objects_set_missing(struct object *object, enum object_state state, const s
 
 /* The object that vaddr is in, or NULL: in none, or VADDR_EXTERNAL. */
 struct object *objects_find(const struct objects *objects, uint64_t vaddr);
-/* The module of that name and build id; of several the first one that was added; NULL: none. */
-struct object *objects_find_module(const struct objects *objects, const char *name,
-				   const struct build_id *build_id);
 /* One lower-case word: "symbolized", "no-file", … */
 const char *object_state_name(enum object_state state);

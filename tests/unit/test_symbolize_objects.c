@@ -74,9 +74,6 @@ static void test_objects_modules_have_places_of_their_own(void **state)
 	assert_ptr_equal(add(&objects, "ext4", &id_a, 0x4000), c);
 	assert_ptr_equal(add(&objects, "ext4", &id_b, 0x3000), b);
 	assert_ptr_equal(add(&objects, "ext4", &id_a, 0x3000), a);
-	assert_ptr_equal(objects_find_module(&objects, "ext4", &id_b), b);
-	assert_ptr_equal(objects_find_module(&objects, "xfs", NULL), d);
-	assert_null(objects_find_module(&objects, "xfs", &id_a));
 	assert_ptr_equal(objects_find(&objects, a->lo_vaddr), a);
 	assert_ptr_equal(objects_find(&objects, a->hi_vaddr - 1), a);
 	assert_null(objects_find(&objects, a->hi_vaddr));

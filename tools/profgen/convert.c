@@ -531,9 +531,11 @@ static void add_work(struct conversion *c)
 	}
 }
 
-static void report_stats(struct conversion *c)
+/* False: standard error takes no more, so nobody can be told. */
+static bool report_stats(struct conversion *c)
 {
 	struct buf buf = BUF_INIT(1 << 20);
+	bool is_written;
 
 	c->stats.health = c->produced.ranges;
 	c->stats.branches = c->produced.branches;
@@ -553,10 +555,11 @@ static void report_stats(struct conversion *c)
 		stats_json(&c->stats, &buf);
 	else if (c->arguments->stats == STATS_TEXT)
 		stats_text(&c->stats, &buf);
-	if (buf.n_bytes)
-		fwrite(buf.data, 1, buf.n_bytes, stderr);
+	is_written = !buf.error &&
+		     (buf.n_bytes == 0 || fwrite(buf.data, 1, buf.n_bytes, stderr) == buf.n_bytes);
 	buf_deinit(&buf);
 	free(c->stats.objects);
+	return is_written;
 }
 
 /* What is lacking in what was read of an object; of the kernel without its name. */
@@ -650,8 +653,7 @@ static int run(struct conversion *c)
 		return fail(c, r);
 	status = check_input(c);
 	if (status != EXIT_OK) {
-		report_stats(c);
-		return status;
+		return report_stats(c) ? status : EXIT_ERROR;
 	}
 	if (needs_profile)
 		r = make_profile(c);
@@ -668,7 +670,8 @@ static int run(struct conversion *c)
 	if (r < 0)
 		return fail(c, r);
 	report_warnings(c);
-	report_stats(c);
+	if (!report_stats(c))
+		return EXIT_ERROR;
 	return c->stats.totals.n_truncated ? EXIT_TRUNCATED : EXIT_OK;
 }
 

@@ -324,7 +324,9 @@ static int report(int r, const struct arguments *a, const struct index_tally *ta
 			(unsigned long long)tally->n_left,
 			(unsigned long long)(tally->n_left + tally->n_added), tally->first.text);
 	else if (a->dirs[0] && !tally->n_added)
-		fprintf(stderr, "autofdod-profgen: warning: %s: no modules in it (.ko files)\n",
+		fprintf(stderr,
+			"autofdod-profgen: warning: %s: no modules in it (.ko files); what "
+			"lies there by build id is for --debug-dir\n",
 			a->dirs[0]);
 	return EXIT_OK;
 }

@@ -117,7 +117,8 @@ static int render_index(const struct arguments *a, const void *data, size_t n_by
 			struct problem *problem)
 {
 	struct buf buf = BUF_INIT(OUTPUT_BYTES_MAX);
-	int r = show_index(data, n_bytes, a->is_json, &buf, problem);
+	const struct show_index_options show = { a->is_json, terminal_columns() };
+	int r = show_index(data, n_bytes, &show, &buf, problem);
 
 	if (r == 0)
 		r = output_write("-", buf.data, buf.n_bytes, problem);

@@ -14,27 +14,39 @@ static void put_name(struct buf *buf, const char *name)
 				    : '?');
 }
 
-static void put_text(const struct index_object *o, struct buf *buf)
+/* With a build id behind it, or below, where there is no room. */
+#define NAME_COLUMNS 24
+#define COLUMNS (NAME_COLUMNS + 1 + 10 + 1 + 10 + 1 + 9)
+#define WIDE_COLUMNS (COLUMNS + 1 + 40)
+
+static void put_text(const struct index_object *o, bool is_narrow, struct buf *buf)
 {
 	char hex[BUILD_ID_HEX_SIZE];
 	size_t start = buf->n_bytes;
 
 	build_id_to_hex(&o->build_id, hex);
 	put_name(buf, o->name);
-	if (buf->n_bytes - start < 24)
-		buf_spaces(buf, 24 - (buf->n_bytes - start));
-	buf_printf(buf, " %10" PRIu64 " %10" PRIu64 " %8" PRIu32 "  %s\n", o->n_bytes,
-		   o->n_text_bytes, o->n_functions, hex[0] ? hex : "none");
+	if (is_narrow && buf->n_bytes - start > NAME_COLUMNS) {
+		buf_u8(buf, '\n');
+		start = buf->n_bytes;
+	}
+	if (buf->n_bytes - start < NAME_COLUMNS)
+		buf_spaces(buf, NAME_COLUMNS - (buf->n_bytes - start));
+	buf_printf(buf, " %10" PRIu64 " %10" PRIu64 " %9" PRIu32 "%s%s\n", o->n_bytes,
+		   o->n_text_bytes, o->n_functions, is_narrow ? "\n  " : " ",
+		   hex[0] ? hex : "none");
 }
 
-static void text(const struct index *index, size_t n_bytes, struct buf *buf)
+static void text(const struct index *index, size_t n_bytes, uint32_t n_columns, struct buf *buf)
 {
+	bool is_narrow = n_columns && n_columns < WIDE_COLUMNS;
 	size_t n = index_n_objects(index);
 
 	buf_printf(buf, "symbol index: %zu bytes, %zu object%s\n\n", n_bytes, n, n == 1 ? "" : "s");
-	buf_str(buf, "object                        bytes       text functions build id\n");
+	buf_printf(buf, "object                        bytes       text functions%sbuild id\n",
+		   is_narrow ? "\n  " : " ");
 	for (size_t i = 0; i < n; i++)
-		put_text(index_object(index, i), buf);
+		put_text(index_object(index, i), is_narrow, buf);
 }
 
 static void json(const struct index *index, size_t n_bytes, struct buf *buf)
@@ -59,8 +71,8 @@ static void json(const struct index *index, size_t n_bytes, struct buf *buf)
 	buf_str(buf, "]}}\n");
 }
 
-int show_index(const void *data, size_t n_bytes, bool is_json, struct buf *buf,
-	       struct problem *problem)
+int show_index(const void *data, size_t n_bytes, const struct show_index_options *options,
+	       struct buf *buf, struct problem *problem)
 {
 	cleanup(index_cleanup) struct index *index = NULL;
 	int r = index_open_memory(data, n_bytes, &index, problem);
@@ -69,6 +81,9 @@ int show_index(const void *data, size_t n_bytes, bool is_json, struct buf *buf,
 		r = index_check(index, problem);
 	if (r < 0)
 		return r;
-	(is_json ? json : text)(index, n_bytes, buf);
+	if (options->is_json)
+		json(index, n_bytes, buf);
+	else
+		text(index, n_bytes, options->n_columns, buf);
 	return buf->error;
 }
