@@ -359,9 +359,13 @@ static struct text_section *decoded_at(struct text *text, uint64_t vaddr, uint64
 
 bool text_is_insn(struct text *text, uint64_t vaddr)
 {
+	struct text_section *s = section_at(text, vaddr);
 	uint64_t bit;
-	struct text_section *s = decoded_at(text, vaddr, &bit);
 
+	/* only decoding makes a start */
+	if (s && bitmap_get(s->starts, vaddr - s->section->vaddr))
+		return true;
+	s = decoded_at(text, vaddr, &bit);
 	return s && bitmap_get(s->starts, bit);
 }
 
