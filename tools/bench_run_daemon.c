@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "bench_load.h"
+#include "bench_modules.h"
 #include "collect/virtual_cpus.h"
 #include "service/clock.h"
 #include "service/host.h"
@@ -59,6 +60,8 @@ struct run {
 	struct virtual_cpus *cpus;
 	struct bench_load_options load_options;
 	struct bench_load *load;
+
+	int number_fd; /* what the kernel's number of modules is read from; -1: nothing is */
 
 	const struct host_calls *inner; /* of a recording's host */
 	void *inner_context;
@@ -383,6 +386,18 @@ static ssize_t read_load_stat(void *context, char *text, size_t size)
 	return n < size ? (ssize_t)n : -ENOSPC;
 }
 
+/* On a machine that is a read of /sys before each ring is emptied; here it is, too. */
+static int read_number(void *context, uint64_t *ret_number)
+{
+	const struct run *run = context;
+	char text[24];
+
+	if (pread(run->number_fd, text, sizeof(text), 0) < 0)
+		return -errno;
+	*ret_number = 1;
+	return 0;
+}
+
 static int read_recording_online(void *context, struct cpus *ret_online)
 {
 	struct run *run = context;
@@ -400,6 +415,18 @@ static void free_recording(void *context)
 static uint64_t now_ns_of(void *context)
 {
 	return clock_monotonic_ns();
+}
+
+static int add_modules(struct run *run)
+{
+	run->number_fd = open("/sys/kernel/uevent_seqnum", O_RDONLY | O_CLOEXEC);
+	if (run->number_fd < 0)
+		return -errno;
+	run->host->text.etext_ip = BENCH_TEXT_IP + BENCH_MODULES_KERNEL_BYTES;
+	run->calls.modules_number = read_number;
+	run->calls.list_modules = bench_modules_list;
+	run->calls.read_map = bench_modules_read_map;
+	return 0;
 }
 
 static int describe_event(struct host *host, const struct perf_event_attr *attr)
@@ -468,7 +495,8 @@ static int make_load_host(struct run *run)
 		.n_online = o->n_cpus,
 	};
 	describe_kernel(host);
-	return describe_event(host, &attr);
+	r = o->has_modules ? add_modules(run) : 0;
+	return r == 0 ? describe_event(host, &attr) : r;
 }
 
 static int make_recording_host(struct run *run, struct problem *problem)
@@ -567,6 +595,15 @@ static uint64_t number_at(struct json_object *root, const char *group, const cha
 	return 0;
 }
 
+static uint64_t target_at(struct json_object *root, const char *key)
+{
+	struct json_object *modules = NULL;
+
+	return json_object_object_get_ex(root, "modules", &modules)
+		       ? number_at(modules, "targets", key)
+		       : 0;
+}
+
 static int read_status(const char *directory, struct bench_daemon_figures *f,
 		       struct problem *problem)
 {
@@ -587,6 +624,8 @@ static int read_status(const char *directory, struct bench_daemon_figures *f,
 	f->n_wakeups = number_at(root, "loop", "ring_wakeups");
 	f->n_slow_passes = number_at(root, "loop", "slow_passes");
 	f->longest_pass_ns = number_at(root, "loop", "longest_pass_ns");
+	f->n_in_modules = target_at(root, "module");
+	f->n_in_kernel = target_at(root, "kernel");
 	json_object_put(root);
 	return 0;
 }
@@ -611,7 +650,7 @@ int bench_daemon(const struct bench_daemon_options *options, struct bench_daemon
 {
 	struct bench_daemon_figures *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 						   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct run run = { .options = options, .figures = shared };
+	struct run run = { .options = options, .figures = shared, .number_fd = -1 };
 	pid_t pid;
 	int r;
 

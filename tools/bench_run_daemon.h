@@ -21,6 +21,7 @@ struct bench_daemon_options {
 	unsigned int n_cpus;
 	size_t ring_bytes;   /* of data, each */
 	bool is_idle;	     /* ends as soon as it is ready */
+	bool has_modules;    /* a part of the load's code is of modules (bench_modules.h) */
 	bool is_paced;	     /* gate and budget are asked, as on a machine, and have no objection */
 	uint64_t rate;	     /* samples a second of each CPU; 0: full speed */
 	uint64_t n_max;	     /* samples; 0: by time */
@@ -51,6 +52,7 @@ struct bench_daemon_figures {
 	/* as the daemon's status says at its end */
 	uint64_t n_taken, n_used, n_rejected, n_told_lost, n_published, n_failed;
 	uint64_t n_wakeups, n_slow_passes, longest_pass_ns;
+	uint64_t n_in_modules, n_in_kernel; /* branches that led there; without modules 0 */
 	bool is_conserved;
 };
 
