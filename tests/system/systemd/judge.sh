@@ -188,6 +188,66 @@ judge_journal() {
 	equal "what a member sees" "$(jq -r .__CURSOR member.json)" "$(jq -r .__CURSOR journal.json)"
 }
 
+# of_object MANIFEST NAME KEY
+of_object() {
+	from "$1" "[.objects[] | select(.name == \"$2\")][0].$3"
+}
+
+# is_whole MANIFEST MODULE: its profile is made of all that was counted in it
+is_whole() {
+	local arrived
+
+	equal "$1: $2" "$(of_object "$1" "$2" state)" symbolized
+	arrived=$(of_object "$1" "$2" arrived)
+	at_least "$1: branches in $2" "$arrived" 1000
+	at_least "$1: in known functions" "$(of_object "$1" "$2" named)" $((arrived * 99 / 100))
+	equal "$1: ranges of $2 that do not fit" "$(of_object "$1" "$2" invalidShare)" 0
+}
+
+# has_function PROFILE NAME
+has_function() {
+	llvm-profdata show --sample --function="$2" "$1" > function.txt
+	has_line function.txt "^Function: $2: [1-9][0-9]+,"
+}
+
+judge_modules() {
+	local file
+
+	ended left 0
+	ended right 0
+	has_event journal.json modules-mapped
+	has_line check.txt '^modules: 1 loaded, 1 with debug information$'
+	is_whole left.json lab_left
+	is_whole right.json lab_left
+	is_whole right.json lab_right
+	# the daemon cannot see the first; or of the index that was made of them meanwhile
+	of_object left.json lab_left file > left-file
+	has_line left-file '^/lib/modules/[^/]*/updates/lab_left.ko.xz$|\.index$'
+	of_object right.json lab_right file > right-file
+	has_line right-file '^/usr/lib/debug/.build-id/[0-9a-f/]*\.debug$|\.index$'
+	for file in left.json right.json; do
+		equal "$file: judged by" "$(text_of $file)" live
+		equal "$file: bogus" "$(from $file .profile.ranges.bogus)" 0
+		equal "$file: refused" "$(from $file .profile.liveText.refused)" 0
+		is_balanced $file
+	done
+	at_least "ranges in live text, with lab_left" "$(from left.json .profile.ranges.live)" \
+		$(($(from left.json .profile.ranges.pairs) * 99 / 100))
+	equal "left out, with lab_left" "$(from left.json .profile.liveText.leftOut)" 0
+	has_function left.afdo lab_left_walk
+	has_function right.afdo lab_left_walk
+	has_function right.afdo lab_right_walk
+	is_conserved after.json
+	judge_memory_peak
+}
+
+# Of the unit's cgroup: far from where something would be killed.
+judge_memory_peak() {
+	at_least "a quarter of its memory" $(($(< memory.max) / 4)) "$(< memory.peak)"
+	say "memory of autofdod.service: $(($(< memory.peak) >> 10))K at the most," \
+		"of $(($(< memory.max) >> 20))M"
+}
+
 judge_restart() {
 	is_continued
 }
@@ -289,7 +349,7 @@ judge_books() {
 	n_delivered=$(jq '[.cpus[].delivered] | add' "$out/unit.json")
 	# a unit that has ended, or failed, leaves its counts to what it published last
 	n_counted=$(find . \( -path ./refused/manifest.json -o -path ./stop/manifest.json \
-		-o -path ./end.json \) -exec jq -s '[.[] |
+		-o -path ./purge/manifest.json -o -path ./end.json \) -exec jq -s '[.[] |
 		if .samples then .counters.stacks + .samples.rejected.total
 		else (.status.counters | .live.stacks + (.total.stacks // 0)) +
 			.status.samples.rejected end] | add' {} +)

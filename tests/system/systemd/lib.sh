@@ -107,6 +107,19 @@ journal_since_mark() {
 	journalctl --no-pager -o json --since "@$(< mark)" -u "$unit" -u 'autofdod-symbolize*'
 }
 
+# load MODULE, unload MODULE: without kmod, which a root without udev has not; the numbers are
+# finit_module's and delete_module's
+# shellcheck disable=SC2016 # Perl's
+load() {
+	perl -e 'open(F, "<", $ARGV[0]) or die "$!"; $none = "";
+		syscall(313, fileno(F), $none, 0) == 0 or die "$!"' "/lab/modules/$1.ko"
+}
+
+# shellcheck disable=SC2016 # Perl's
+unload() {
+	perl -e '$name = $ARGV[0]; syscall(176, $name, 0) == 0 or die "$!"' "$1"
+}
+
 # drop_in UNIT < TEXT; undo_drop_in UNIT
 drop_in() {
 	mkdir -p "/run/systemd/system/$1.d"
