@@ -236,7 +236,7 @@ static void tell_made(struct daemon *d, uint64_t n_bytes)
 
 	build_id_to_hex(&x->now.id, hex);
 	if (build)
-		build->has_failed = false;
+		build->has_failed = build->is_bad_told = false;
 	x->n_made++;
 	x->problem = (struct problem){ "" };
 	x->folder_retry_ns = 0;
@@ -408,12 +408,36 @@ static struct indexing_build *next_waiting(struct indexing *x)
 	return NULL;
 }
 
+/* Anew each time, as somebody may have removed it, or made it. */
+static bool open_folder(struct daemon *d)
+{
+	struct indexing *x = &d->indexing;
+	const char *path = d->options->cache_directory;
+	struct problem problem = { "" };
+	bool is_expected;
+
+	close_cleanup(&x->dir_fd);
+	x->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (x->dir_fd >= 0)
+		return true;
+	/* where no unit has made it nobody misses it */
+	is_expected = errno == ENOENT && strcmp(path, OBJECT_CACHE_DIR) == 0;
+	problem_set(&problem, 0, "cache: open %s: %s", path, strerror(errno));
+	if (is_expected)
+		x->problem = problem;
+	else
+		fail_folder(d, &problem);
+	return false;
+}
+
 /* False: it would be for nothing, and the log knows. */
 static bool can_write(struct daemon *d)
 {
 	struct indexing *x = &d->indexing;
 	struct problem problem = { "" };
 
+	if (!open_folder(d))
+		return false;
 	if (faccessat(x->dir_fd, ".", W_OK | X_OK, 0) == 0)
 		return true;
 	problem_set(&problem, 0, "cache: write to %s: %s", d->options->cache_directory,
@@ -452,7 +476,7 @@ void indexing_start(struct daemon *d)
 	struct indexing *x = &d->indexing;
 	struct indexing_build *next = next_waiting(x);
 
-	if (x->dir_fd < 0 || x->worker || x->writer || is_ending(d) ||
+	if (!d->options->cache_directory[0] || x->worker || x->writer || is_ending(d) ||
 	    !publication_is_idle(&d->publication) || clock_monotonic_ns() < x->folder_retry_ns ||
 	    (!next && x->is_tidy) || !can_write(d))
 		return;
@@ -485,26 +509,13 @@ const char *indexing_state(const struct indexing *x)
 void indexing_init(struct daemon *d)
 {
 	struct indexing *x = &d->indexing;
-	const char *path = d->options->cache_directory;
 
 	/* without a folder, too: what is damaged is told of */
 	x->builds = calloc(INDEXING_BUILDS_MAX, sizeof(*x->builds));
-	if (!path[0]) {
+	if (!d->options->cache_directory[0])
 		problem_set(&x->problem, 0, "as configured");
-		return;
-	}
-	if (x->builds)
-		x->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (x->dir_fd < 0) {
-		/* where no unit has made one */
-		bool is_expected = errno == ENOENT && strcmp(path, OBJECT_CACHE_DIR) == 0;
-
-		problem_set(&x->problem, 0, "cache: open %s: %s", path, strerror(errno));
-		if (!is_expected)
-			log_event(d->log, LOG_INDEX_FAILED, LOG_TEXT("reason", x->problem.text));
-		return;
-	}
-	x->n_removed += index_cache_sweep(x->dir_fd, clock_realtime_ns() / NS_PER_S);
+	else if (open_folder(d))
+		x->n_removed += index_cache_sweep(x->dir_fd, clock_realtime_ns() / NS_PER_S);
 }
 
 #define STOP_MS 1000

@@ -40,7 +40,7 @@ struct indexing_build {
 };
 
 struct indexing {
-	int dir_fd;		       /* of CacheDirectory=, owned; -1: nothing is made */
+	int dir_fd;		       /* of CacheDirectory=, owned; -1: there is none */
 	struct problem problem;	       /* why nothing is, or the last failure; empty: all is well */
 	struct indexing_build *builds; /* owned; n_builds */
 	size_t n_builds;

@@ -261,7 +261,7 @@ static void test_check_says_whether_there_is_an_index(void **state)
 	free(text);
 	/* nothing to make one of */
 	lose_vmlinux(&check);
-	check.vmlinux.index_fd = -1;
+	add_try(&check.vmlinux, "/a", OBJECT_ABSENT, "no such file");
 	text = text_of(&check);
 	assert_null(strstr(text, "\nindex: "));
 	free(text);
