@@ -143,7 +143,9 @@ static struct written write_random(uint64_t seed)
 	textual_encode(w.profile, &w.text);
 	assert_int_equal(extbinary_encode(w.profile, &(struct extbinary_options){ 0 }, &w.binary),
 			 0);
-	assert_int_equal(extbinary_encode(w.profile, &(struct extbinary_options){ true }, &w.md5),
+	assert_int_equal(extbinary_encode(w.profile,
+					  &(struct extbinary_options){ .has_md5_names = true },
+					  &w.md5),
 			 0);
 	write_file("text", &w.text);
 	write_file("binary", &w.binary);
