@@ -6,16 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/buf.h"
 #include "bus_guard.h"
+#include "convert_arguments.h"
 #include "count.h"
 #include "debuginfod.h"
-#include "kernel/object_files.h"
 #include "modules.h"
 #include "open_kernel.h"
 #include "output.h"
@@ -30,34 +29,9 @@
 #define DUMP_BYTES_MAX ((size_t)8 << 30)
 #define TEXT_BYTES_MAX ((size_t)1 << 30)
 
-enum stats_form {
-	STATS_NONE,
-	STATS_TEXT,
-	STATS_JSON,
-};
-
-struct arguments {
-	const char *vmlinux, *index; /* one of them */
-	const char *unsymbolized;
-	const char **texts;	/* of each of perf_data; NULL: what is beside it */
-	const char **perf_data; /* n_perf_data, from argv */
-	size_t n_perf_data;
-	const char *output;
-	enum produce_format format;
-	enum stats_form stats;
-	bool is_llvm, has_md5_names, allow_mismatch;
-	bool has_offsets; /* of the dump */
-	bool has_texts;	  /* one was given */
-	bool without_text;
-	bool without_modules;
-	bool uses_debuginfod;
-	char *debug_dirs[OBJECT_DIRS_MAX]; /* owned; absolute */
-	size_t n_debug_dirs;
-};
-
 /* One conversion. */
 struct conversion {
-	const struct arguments *arguments;
+	const struct convert_arguments *arguments;
 	struct objects objects;
 	struct index *index;	 /* a reference; NULL: the kernel is from a vmlinux */
 	struct symbols *symbols; /* of the kernel */
@@ -68,247 +42,6 @@ struct conversion {
 	struct convert_stats stats;
 	struct problem problem;
 };
-
-static const char usage[] =
-	"Usage: autofdod-profgen convert --vmlinux=FILE --perf-data=FILE -o FILE\n"
-	"                                [OPTION...]\n"
-	"       autofdod-profgen convert --vmlinux=FILE --unsymbolized=FILE -o FILE\n"
-	"                                [OPTION...]\n"
-	"\n"
-	"Makes an AutoFDO profile from recorded kernel branches.\n"
-	"\n"
-	"      --vmlinux=FILE        the kernel that was recorded, with its debug\n"
-	"                            information; may be compressed (.gz, .bz2, .xz)\n"
-	"      --index=FILE          the same as an index; see autofdod-profgen index\n"
-	"      --perf-data=FILE      recording of perf record -b, - for standard input;\n"
-	"                            may be given several times: counts add up\n"
-	"      --unsymbolized=FILE   counters with absolute link-time addresses\n"
-	"      --text=FILE           text of the recording's kernel as it ran: kcore of\n"
-	"                            perf record --kcore or of record-text, or its\n"
-	"                            directory; the default is kcore_dir/kcore beside\n"
-	"                            the recording\n"
-	"      --no-text             do without it\n"
-	"      --offsets             the dump counts addresses from the kernel's first\n"
-	"                            byte, as autofdod's do when it finds no vmlinux\n"
-	"  -o, --output=FILE         where to write, - for standard output\n"
-	"      --format=FORMAT       extbinary (default, for clang), text, unsymbolized,\n"
-	"                            counts (unsymbolized, with modules), or bolt\n"
-	"      --md5                 write hashes of names (extbinary only)\n"
-	"      --compat=llvm-profgen write exactly what llvm-profgen 19 would\n"
-	"      --modules=no          leave modules out; yes is the default, but not of\n"
-	"                            --compat\n"
-	"      --debug-dir=DIR       look there, too, for modules and their debug\n"
-	"                            information, by build id; may be given several\n"
-	"                            times\n"
-	"      --debuginfod          ask debuginfod servers (DEBUGINFOD_URLS) for what is\n"
-	"                            not here of modules\n"
-	"      --allow-mismatch      accept a recording of another build id\n"
-	"      --stats[=json]        say on standard error what became of every sample\n"
-	"  -h, --help                this text\n"
-	"\n"
-	"Exit status: 0 written; 1 failed; 2 wrong usage; 3 written from a truncated\n"
-	"recording; 4 nothing to make a profile of, the message says why.\n"
-	"See autofdod-profgen(1).\n";
-
-enum option_code {
-	OPTION_VMLINUX = 256,
-	OPTION_INDEX,
-	OPTION_PERF_DATA,
-	OPTION_UNSYMBOLIZED,
-	OPTION_TEXT,
-	OPTION_NO_TEXT,
-	OPTION_OFFSETS,
-	OPTION_FORMAT,
-	OPTION_MD5,
-	OPTION_COMPAT,
-	OPTION_MODULES,
-	OPTION_DEBUG_DIR,
-	OPTION_DEBUGINFOD,
-	OPTION_ALLOW_MISMATCH,
-	OPTION_STATS,
-};
-
-static const struct option options[] = {
-	{ "vmlinux", required_argument, NULL, OPTION_VMLINUX },
-	{ "index", required_argument, NULL, OPTION_INDEX },
-	{ "perf-data", required_argument, NULL, OPTION_PERF_DATA },
-	{ "unsymbolized", required_argument, NULL, OPTION_UNSYMBOLIZED },
-	{ "text", required_argument, NULL, OPTION_TEXT },
-	{ "no-text", no_argument, NULL, OPTION_NO_TEXT },
-	{ "offsets", no_argument, NULL, OPTION_OFFSETS },
-	{ "output", required_argument, NULL, 'o' },
-	{ "format", required_argument, NULL, OPTION_FORMAT },
-	{ "md5", no_argument, NULL, OPTION_MD5 },
-	{ "compat", required_argument, NULL, OPTION_COMPAT },
-	{ "modules", required_argument, NULL, OPTION_MODULES },
-	{ "debug-dir", required_argument, NULL, OPTION_DEBUG_DIR },
-	{ "debuginfod", no_argument, NULL, OPTION_DEBUGINFOD },
-	{ "allow-mismatch", no_argument, NULL, OPTION_ALLOW_MISMATCH },
-	{ "stats", optional_argument, NULL, OPTION_STATS },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 },
-};
-
-static int usage_error(const char *what, const char *value)
-{
-	fprintf(stderr, "autofdod-profgen: convert: %s%s%s; see autofdod-profgen convert --help\n",
-		what, value ? " " : "", value ? value : "");
-	return EXIT_USAGE;
-}
-
-static bool parse_format(const char *text, enum produce_format *ret_format)
-{
-	static const char *const names[] = {
-		[PRODUCE_EXTBINARY] = "extbinary",
-		[PRODUCE_TEXT] = "text",
-		[PRODUCE_UNSYMBOLIZED] = "unsymbolized",
-		[PRODUCE_COUNTS] = "counts",
-		[PRODUCE_BOLT] = "bolt",
-	};
-
-	for (size_t i = 0; i < array_size(names); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*ret_format = (enum produce_format)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* 0, or the exit status with which to end; EXIT_OK + 1000 stands for "help was shown". */
-#define SHOWN_HELP 1000
-
-static int parse_modules(struct arguments *a)
-{
-	a->without_modules = strcmp(optarg, "no") == 0;
-	if (!a->without_modules && strcmp(optarg, "yes") != 0)
-		return usage_error("unknown --modules (yes, no):", optarg);
-	return 0;
-}
-
-/* What is looked up by build id is looked up by absolute paths. */
-static int add_debug_dir(struct arguments *a)
-{
-	char *path;
-
-	if (a->n_debug_dirs == OBJECT_DIRS_MAX)
-		return usage_error("too many of --debug-dir:", optarg);
-	path = realpath(optarg, NULL);
-	if (!path) {
-		fprintf(stderr, "autofdod-profgen: %s: %s\n", optarg, strerror(errno));
-		return EXIT_ERROR;
-	}
-	a->debug_dirs[a->n_debug_dirs++] = path;
-	return 0;
-}
-
-/* Of the recording before it, or of the first one. */
-static int add_text(struct arguments *a)
-{
-	size_t i = a->n_perf_data ? a->n_perf_data - 1 : 0;
-
-	if (a->texts[i])
-		return usage_error("a second --text of one recording:", optarg);
-	a->texts[i] = optarg;
-	a->has_texts = true;
-	return 0;
-}
-
-static int parse_option(int code, struct arguments *a)
-{
-	switch (code) {
-	case OPTION_VMLINUX:
-		a->vmlinux = optarg;
-		return 0;
-	case OPTION_INDEX:
-		a->index = optarg;
-		return 0;
-	case OPTION_PERF_DATA:
-		a->perf_data[a->n_perf_data++] = optarg;
-		return 0;
-	case OPTION_UNSYMBOLIZED:
-		if (a->unsymbolized)
-			return usage_error("a second --unsymbolized (put one behind the other):",
-					   optarg);
-		a->unsymbolized = optarg;
-		return 0;
-	case OPTION_TEXT:
-		return add_text(a);
-	case OPTION_NO_TEXT:
-		a->without_text = true;
-		return 0;
-	case OPTION_OFFSETS:
-		a->has_offsets = true;
-		return 0;
-	case 'o':
-		a->output = optarg;
-		return 0;
-	case OPTION_FORMAT:
-		if (!parse_format(optarg, &a->format))
-			return usage_error(
-				"unknown format (extbinary, text, unsymbolized, counts, bolt):",
-				optarg);
-		return 0;
-	case OPTION_MD5:
-		a->has_md5_names = true;
-		return 0;
-	case OPTION_COMPAT:
-		if (strcmp(optarg, "llvm-profgen") != 0)
-			return usage_error("unknown --compat (llvm-profgen):", optarg);
-		a->is_llvm = true;
-		return 0;
-	case OPTION_MODULES:
-		return parse_modules(a);
-	case OPTION_DEBUG_DIR:
-		return add_debug_dir(a);
-	case OPTION_DEBUGINFOD:
-		a->uses_debuginfod = true;
-		return 0;
-	case OPTION_ALLOW_MISMATCH:
-		a->allow_mismatch = true;
-		return 0;
-	case OPTION_STATS:
-		if (optarg && strcmp(optarg, "json") != 0)
-			return usage_error("unknown form of --stats (json):", optarg);
-		a->stats = optarg ? STATS_JSON : STATS_TEXT;
-		return 0;
-	case 'h':
-		return command_help(usage) == EXIT_OK ? SHOWN_HELP : EXIT_ERROR;
-	default:
-		return usage_error("see the message above", NULL);
-	}
-}
-
-static int parse(int argc, char **argv, struct arguments *a)
-{
-	int code, r = 0;
-
-	while (r == 0 && (code = getopt_long(argc, argv, "ho:", options, NULL)) != -1)
-		r = parse_option(code, a);
-	if (r)
-		return r;
-	if (optind < argc)
-		return usage_error("unexpected argument:", argv[optind]);
-	if (!a->vmlinux && !a->index)
-		return usage_error("--vmlinux or --index is missing", NULL);
-	if (a->vmlinux && a->index)
-		return usage_error("give either --vmlinux or --index", NULL);
-	if (!a->output)
-		return usage_error("-o is missing", NULL);
-	if (!a->n_perf_data == !a->unsymbolized)
-		return usage_error("give either --perf-data or --unsymbolized", NULL);
-	if (a->has_offsets && !a->unsymbolized)
-		return usage_error("--offsets goes with --unsymbolized", NULL);
-	if (a->has_texts && a->unsymbolized)
-		return usage_error("--text goes with --perf-data", NULL);
-	if (a->has_texts && a->is_llvm)
-		return usage_error("--text does not go with --compat=llvm-profgen", NULL);
-	if (a->has_texts && a->without_text)
-		return usage_error("give either --text or --no-text", NULL);
-	if (a->has_md5_names && a->format != PRODUCE_EXTBINARY)
-		return usage_error("--md5 goes with --format=extbinary only", NULL);
-	return 0;
-}
 
 /* The message of a step that failed; its exit status. */
 static int fail(const struct conversion *c, int r)
@@ -327,7 +60,7 @@ static int fail(const struct conversion *c, int r)
 
 static int load_symbols(struct conversion *c)
 {
-	const struct arguments *a = c->arguments;
+	const struct convert_arguments *a = c->arguments;
 	const struct kernel_dirs dirs = { (const char *const *)a->debug_dirs, a->n_debug_dirs };
 	struct object *kernel;
 	int r = open_kernel(a->index ? a->index : a->vmlinux, &dirs, c->objects.names, &c->symbols,
@@ -385,7 +118,7 @@ static int add_recording(struct conversion *c, struct count *count, size_t i)
 /* Then what was counted is sorted out by what is known of its objects. */
 static int open_and_select(struct conversion *c)
 {
-	const struct arguments *a = c->arguments;
+	const struct convert_arguments *a = c->arguments;
 	const char *kernel = a->index ? a->index : a->vmlinux;
 	char index_path[PATH_MAX];
 	cleanup(debuginfod_cleanup) struct debuginfod *debuginfod = NULL;
@@ -430,7 +163,7 @@ static int count_recordings(struct conversion *c)
 
 static int read_dump(struct conversion *c)
 {
-	const struct arguments *a = c->arguments;
+	const struct convert_arguments *a = c->arguments;
 	const struct unsymbolized_options dump = {
 		.ceiling_bytes = DUMP_BYTES_MAX,
 		.base_vaddr = a->has_offsets ? c->symbols->image->preferred_base : 0,
@@ -677,25 +410,18 @@ static int run(struct conversion *c)
 
 int command_convert(int argc, char **argv)
 {
-	cleanup(free_cleanup) const char **perf_data = calloc((size_t)argc + 1, sizeof(*perf_data));
-	cleanup(free_cleanup) const char **texts = calloc((size_t)argc + 1, sizeof(*texts));
-	struct arguments arguments = { .perf_data = perf_data, .texts = texts };
+	cleanup(convert_arguments_deinit) struct convert_arguments arguments = { 0 };
 	struct conversion c = { .arguments = &arguments };
-	int status;
+	int status = convert_parse(argc, argv, &arguments);
 
-	if (!perf_data || !texts)
-		return EXIT_ERROR;
-	status = parse(argc, argv, &arguments);
 	if (status)
-		return status == SHOWN_HELP ? EXIT_OK : status;
+		return status == CONVERT_SHOWN_HELP ? EXIT_OK : status;
 	bus_guard_install();
 	status = run(&c);
 	produced_deinit(&c.produced);
 	branch_counts_deinit(&c.counts);
 	objects_deinit(&c.objects);
 	live_text_free(c.live);
-	for (size_t i = 0; i < arguments.n_debug_dirs; i++)
-		free(arguments.debug_dirs[i]);
 	index_unref(c.index);
 	return status;
 }
