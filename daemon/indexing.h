@@ -77,6 +77,6 @@ void indexing_start(struct daemon *daemon);
 /* The daemon is to end. */
 void indexing_stop(struct daemon *daemon);
 /* How many wait. */
-size_t indexing_n_waiting(const struct indexing *indexing);
+size_t indexing_n_waiting(const struct indexing *x);
 /* "off", "idle", "working", "writing": for status. */
-const char *indexing_state(const struct indexing *indexing);
+const char *indexing_state(const struct indexing *x);

@@ -51,7 +51,8 @@ int job_index_run(const struct job *job, struct worker_out *out, struct problem 
 
 	if (r == 0)
 		r = open_object(job, names, &symbols, problem);
-	if (r < 0 || symbols->view)
+	/* one that is there will do */
+	if (r < 0 || !symbols || symbols->view)
 		return r;
 	return put_index(job->kernel.name, symbols, out, problem);
 }

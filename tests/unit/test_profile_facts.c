@@ -338,6 +338,9 @@ static void test_check_dump_as_we_write_it_passes(void **state)
 	"modules 2\next4 3000 4041424344\nx_y 10 -\n"                                              \
 	"2\n0+10-0+2f:5\n1+0-ab:9\n1\n1->1+f:3\n"
 
+/* Of more bytes than any module's has. */
+#define LONG_NAME "a_name_that_has_as_many_bytes_as_no_module_could_ever_have"
+
 static void test_check_dump_with_modules_passes_whole_only(void **state)
 {
 	static const char dump[] = WITH_MODULES;
@@ -366,8 +369,7 @@ static void test_check_dump_with_bad_modules_is_refused(void **state)
 		"0\n0\nmodules 1\n 1 -\n0\n0\n",
 		"0\n0\nmodules 1\na/b 1 -\n0\n0\n",
 		"0\n0\nmodules 1\na\033 1 -\n0\n0\n",
-		"0\n0\nmodules 1\n"
-		"a_name_that_has_as_many_bytes_as_no_module_could_ever_have 1 -\n0\n0\n",
+		"0\n0\nmodules 1\n" LONG_NAME " 1 -\n0\n0\n",
 		"0\n0\nmodules 1\na 0 -\n0\n0\n",
 		"0\n0\nmodules 1\na 80000001 -\n0\n0\n",
 		"0\n0\nmodules 1\na 1\n0\n0\n",
