@@ -370,6 +370,9 @@ static int answer_all(struct work *w)
 	uint32_t unit = UINT32_MAX;
 	int r = 0;
 
+	/* nor is there memory of them then */
+	if (w->n_questions == 0)
+		return 0;
 	sort_questions(w);
 	bodies_end = call = w->questions + w->n_bodies;
 	end = w->questions + w->n_questions;
