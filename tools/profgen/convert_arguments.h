@@ -39,6 +39,6 @@ struct convert_arguments {
 #define CONVERT_SHOWN_HELP 1000
 
 /* 0; CONVERT_SHOWN_HELP; or the exit status with which to end, and the user was told why. */
-int convert_parse(int argc, char **argv, struct convert_arguments *ret_arguments);
+int convert_parse(int argc, char **argv, struct convert_arguments *a);
 /* Also of arguments that were not parsed to their end, and of { 0 }. */
 void convert_arguments_deinit(struct convert_arguments *arguments);
