@@ -29,12 +29,16 @@
 /* The worker's own limits are tighter; these keep an error an error. */
 #define OUTPUT_BYTES_MAX ((size_t)1 << 30)
 
+/* What a damaged index left out is not published as if it were all. */
 static int put_encoded(const struct produce_input *input, const struct produced *produced,
-		       enum produce_format format, enum job_section section, struct worker_out *out)
+		       enum produce_format format, enum job_section section, struct worker_out *out,
+		       struct problem *problem)
 {
 	struct buf buf = BUF_INIT(OUTPUT_BYTES_MAX);
 	int r = produce_encode(input, produced, format, &buf);
 
+	if (r == 0)
+		r = objects_damage(input->objects, problem);
 	if (r == 0)
 		r = worker_out_put(out, section, buf.data, buf.n_bytes);
 	buf_deinit(&buf);
@@ -69,7 +73,7 @@ static int put_objects(const struct objects *objects, const struct object_figure
 }
 
 static int put_profile(const struct produce_input *input, int previous_fd, struct worker_out *out,
-		       struct profile_facts *facts)
+		       struct profile_facts *facts, struct problem *problem)
 {
 	struct produced produced = { 0 };
 	int r = produce_select(input, &produced);
@@ -77,9 +81,9 @@ static int put_profile(const struct produce_input *input, int previous_fd, struc
 	if (r == 0)
 		r = produce_profile(input, &produced);
 	if (r == 0)
-		r = put_encoded(input, &produced, PRODUCE_EXTBINARY, JOB_PROFILE, out);
+		r = put_encoded(input, &produced, PRODUCE_EXTBINARY, JOB_PROFILE, out, problem);
 	if (r == 0)
-		r = put_encoded(input, &produced, PRODUCE_COUNTS, JOB_DUMP, out);
+		r = put_encoded(input, &produced, PRODUCE_COUNTS, JOB_DUMP, out, problem);
 	if (r == 0)
 		r = put_objects(input->objects, produced.figures_of, out);
 	if (r == 0) {
@@ -171,7 +175,7 @@ static int symbolize(const struct job *job, struct objects *objects,
 		input.live = live;
 		input.objects = objects;
 		input.lost_share = job->lost_share;
-		r = put_profile(&input, job->previous_fd, out, facts);
+		r = put_profile(&input, job->previous_fd, out, facts, problem);
 	}
 	branch_counts_deinit(&counts);
 	return r;

@@ -298,6 +298,16 @@ void objects_set_missing(struct object *object, enum object_state state, const s
 	object->why = *why;
 }
 
+int objects_damage(const struct objects *objects, struct problem *problem)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < objects->n && r == 0; i++)
+		if (objects->items[i]->symbols)
+			r = symbols_damage(objects->items[i]->symbols, problem);
+	return r;
+}
+
 struct object *objects_find(const struct objects *objects, uint64_t vaddr)
 {
 	size_t above = find_above(objects, vaddr);

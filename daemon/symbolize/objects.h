@@ -124,6 +124,11 @@ void objects_set_symbols(struct objects *objects, struct object *object, struct 
 must_check int objects_set_source(struct object *object, const char *source);
 /* Reads the patch sites of all symbolized objects whose sites were not. 0; -ENOMEM; -E2BIG. */
 must_check int objects_load_patches(struct objects *objects);
+/*
+ * What of the indexes in use could not be read: what was made by them lacks that, without a trace.
+ * So who made something asks before he gives it to anybody. As symbols_damage(); 0: all was read.
+ */
+must_check int objects_damage(const struct objects *objects, struct problem *problem);
 /* Says why it has none. */
 void objects_set_missing(struct object *object, enum object_state state, const struct problem *why);
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <cmocka.h>
+#include "base/checksum.h"
 #include "collect/branch.h"
 #include "elf_writer.h"
 #include "kernel/placement.h"
@@ -20,6 +21,7 @@
 #include "service/job_builds.h"
 #include "service/job_modules.h"
 #include "symbolize/index.h"
+#include "symbolize/index_format.h"
 #include "symbolize/objects.h"
 #include "symbolize_example.h"
 
@@ -377,6 +379,29 @@ static const struct job_build *expect_builds(const struct fixture *f, uint32_t n
 	return items;
 }
 
+/* Of an index of one object, as index_build.c does it. */
+static void repair_sums(uint8_t *bytes, size_t n_bytes)
+{
+	uint64_t off, sum, sums[3];
+	size_t at = INDEX_HEADER_BYTES + INDEX_OBJECT_BYTES;
+
+	memcpy(&off, bytes + INDEX_SUM_OFF - sizeof(off), sizeof(off));
+	sum = 0;
+	memcpy(bytes + INDEX_SUM_OFF, &sum, sizeof(sum));
+	for (uint64_t page = off; page < n_bytes; page += INDEX_PAGE_BYTES, at += sizeof(sum)) {
+		uint64_t left = n_bytes - page;
+
+		sum = checksum_bytes(bytes + page,
+				     left < INDEX_PAGE_BYTES ? left : INDEX_PAGE_BYTES);
+		memcpy(bytes + at, &sum, sizeof(sum));
+	}
+	sums[0] = checksum_bytes(bytes, INDEX_SUM_OFF);
+	sums[1] = checksum_bytes(bytes + INDEX_SUM_OFF, sizeof(sum));
+	sums[2] = checksum_bytes(bytes + INDEX_HEADER_BYTES, off - INDEX_HEADER_BYTES);
+	sum = checksum_bytes(sums, sizeof(sums));
+	memcpy(bytes + INDEX_SUM_OFF, &sum, sizeof(sum));
+}
+
 /* Wherever an index is damaged it is passed over, for a vmlinux that gives the same profile. */
 static void test_job_with_a_damaged_index_does_without(void **state)
 {
@@ -415,6 +440,40 @@ static void test_job_with_a_damaged_index_does_without(void **state)
 		free(other.bytes);
 	}
 	free(whole.bytes);
+	example_deinit(&x);
+}
+
+/*
+ * Whose checksums are right, as whoever made it was wrong himself: names that are nowhere. A
+ * profile without those functions would look like any other.
+ */
+static void test_job_with_an_index_that_contradicts_itself_fails(void **state)
+{
+	const size_t parts_at = INDEX_HEADER_BYTES + INDEX_NAME_SIZE + BUILD_ID_BYTES_MAX + 64;
+	struct fixture *f = *state;
+	struct index_builder *builder cleanup(index_builder_cleanup) = NULL;
+	struct buf index cleanup(buf_deinit) = BUF_INIT(1 << 20);
+	struct worker_out out = { .fd = -1 };
+	struct problem problem = { "" };
+	uint64_t part[2];
+	struct example x;
+
+	make_kernel(f, &x);
+	assert_int_equal(index_builder_new(&builder, 1 << 20), 0);
+	assert_int_equal(index_builder_add(builder, "vmlinux", x.symbols, &problem), 0);
+	assert_int_equal(index_builder_finish(builder, &index), 0);
+	memcpy(part, index.data + parts_at + INDEX_NAME_OFFS * sizeof(part), sizeof(part));
+	memset(index.data + part[0], 0xff, part[1]);
+	repair_sums(index.data, index.n_bytes);
+	write_file(f->index_path, index.data, index.n_bytes);
+	f->job.places.index_path = f->index_path;
+	f->job.kernel.configured_path = NULL;
+	out.fd = memfd_create("result", MFD_CLOEXEC);
+	out.n_bytes_max = 1 << 20;
+	assert_int_equal(job_run(&f->job, &out, &problem), -EBADMSG);
+	assert_non_null(strstr(problem.text, "index: vmlinux: damaged"));
+	assert_int_equal(out.n_sections, 0);
+	close(out.fd);
 	example_deinit(&x);
 }
 
@@ -581,6 +640,7 @@ int main(void)
 		JOB_TEST(test_job_pieces_are_those_of_the_placement),
 		JOB_TEST(test_job_with_useless_vmlinux_gives_the_counts_and_says_why),
 		JOB_TEST(test_job_with_a_damaged_index_does_without),
+		JOB_TEST(test_job_with_an_index_that_contradicts_itself_fails),
 		JOB_TEST(test_job_of_an_index_makes_what_a_profile_can_be_made_with),
 		JOB_TEST(test_job_of_an_index_without_files_says_so),
 		cmocka_unit_test(test_job_builds_of_a_worker_are_checked),

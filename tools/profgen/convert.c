@@ -394,7 +394,7 @@ static int run(struct conversion *c)
 		r = produce_encode(&c->input, &c->produced, c->arguments->format, &buf);
 	/* what a damaged index left out must not be published as if it were all */
 	if (r == 0)
-		r = symbols_damage(c->symbols, &c->problem);
+		r = objects_damage(&c->objects, &c->problem);
 	if (r == 0 && bus_guard_n_lost())
 		r = -EIO;
 	if (r == 0)
