@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,11 @@
 
 /* A folder that is full or read-only: after a while somebody may have seen to it. */
 #define FOLDER_RETRY_NS (3600 * NS_PER_S)
+/*
+ * From one beginning to the next. A unit that cannot start fails in a millisecond: a hundred of
+ * those, and its socket would be closed for good (TriggerLimitBurst=), to publications as well.
+ */
+#define SPACING_NS (100 * NS_PER_MS)
 
 /* builds */
 
@@ -41,20 +47,44 @@ static struct indexing_build *find_oldest(struct indexing *x)
 	return oldest;
 }
 
-static struct indexing_build *remember(struct indexing *x, const struct job_build *item)
+/*
+ * The kernel's, or that of a module that has a place in the counters; NULL: of neither, which no
+ * worker says that was not taken over.
+ */
+static const char *name_of(const struct daemon *d, const struct build_id *id)
 {
+	const struct placement *placement = d->modules.placement;
+	size_t n = 0;
+	const struct placed *placed = placement ? placement_items(placement, &n) : NULL;
+
+	if (build_id_equal(&d->host->identity.build_id, id))
+		return JOB_KERNEL_NAME;
+	for (size_t i = 0; i < n; i++)
+		if (placed[i].kind == PLACED_MODULE && build_id_equal(&placed[i].build_id, id))
+			return placed[i].name;
+	return NULL;
+}
+
+/* NULL: there is no such object, or no room. */
+static struct indexing_build *remember(struct daemon *d, const struct job_build *item)
+{
+	struct indexing *x = &d->indexing;
 	struct build_id id = { .n_bytes = item->n_build_id_bytes };
 	struct indexing_build *build;
+	const char *name;
 
 	memcpy(id.bytes, item->build_id, id.n_bytes);
 	build = find_build(x, &id);
 	if (build)
 		return build;
+	name = name_of(d, &id);
+	if (!name)
+		return NULL;
 	build = x->n_builds < INDEXING_BUILDS_MAX ? &x->builds[x->n_builds++] : find_oldest(x);
 	if (!build)
 		return NULL;
 	*build = (struct indexing_build){ .id = id };
-	memcpy(build->name, item->name, sizeof(build->name));
+	snprintf(build->name, sizeof(build->name), "%s", name);
 	return build;
 }
 
@@ -82,10 +112,10 @@ void indexing_note(struct daemon *d, const struct job_builds_head *head,
 	x->n_symbolized = head->n_symbolized;
 	x->n_indexed = head->n_indexed;
 	for (size_t i = 0; x->builds && i < head->n_items; i++) {
-		struct indexing_build *build = remember(x, &items[i]);
+		struct indexing_build *build = remember(d, &items[i]);
 
 		if (!build)
-			return;
+			continue;
 		if (items[i].bad.path[0])
 			tell_bad(d, build, &items[i].bad);
 		else
@@ -363,6 +393,7 @@ static int on_worker(sd_event_source *source, int fd, uint32_t events, void *use
 	if (r == WORKER_E_RUNNING)
 		return 0;
 	x->worker_source = sd_event_source_disable_unref(x->worker_source);
+	symbolizer_bound_claims(x->worker, clock_monotonic_ns() - x->began_ns, &x->end);
 	x->cpu_ns += x->end.cpu_ns;
 	if (r == 0) {
 		take_end(d);
@@ -471,6 +502,32 @@ static void begin_build(struct daemon *d, struct indexing_build *build)
 	drop_children(x);
 }
 
+static int on_pause(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)source, (void)usec;
+	d->pass_name = "index";
+	d->indexing.pause_source = sd_event_source_disable_unref(d->indexing.pause_source);
+	indexing_start(d);
+	return 0;
+}
+
+/* Without a timer the end of the next publication begins it. */
+static bool is_too_soon(struct daemon *d)
+{
+	struct indexing *x = &d->indexing;
+	uint64_t since_ns = clock_monotonic_ns() - x->began_ns;
+
+	if (x->began_ns == 0 || since_ns >= SPACING_NS)
+		return false;
+	if (!x->pause_source)
+		(void)sd_event_add_time_relative(d->event, &x->pause_source, CLOCK_MONOTONIC,
+						 (SPACING_NS - since_ns) / NS_PER_USEC + 1, 0,
+						 on_pause, d);
+	return true;
+}
+
 void indexing_start(struct daemon *d)
 {
 	struct indexing *x = &d->indexing;
@@ -478,7 +535,7 @@ void indexing_start(struct daemon *d)
 
 	if (!d->options->cache_directory[0] || x->worker || x->writer || is_ending(d) ||
 	    !publication_is_idle(&d->publication) || clock_monotonic_ns() < x->folder_retry_ns ||
-	    (!next && x->is_tidy) || !can_write(d))
+	    (!next && x->is_tidy) || is_too_soon(d) || !can_write(d))
 		return;
 	if (next)
 		begin_build(d, next);
@@ -524,6 +581,7 @@ void indexing_deinit(struct daemon *d)
 {
 	struct indexing *x = &d->indexing;
 
+	x->pause_source = sd_event_source_disable_unref(x->pause_source);
 	if (x->writer) {
 		struct pollfd ended = { .fd = worker_fd(x->writer), .events = POLLIN };
 

@@ -51,7 +51,8 @@ struct indexing {
 	struct worker_end end;	   /* of the worker: the bytes to be written */
 	struct worker *writer;	   /* owned */
 	sd_event_source *worker_source, *writer_source, *deadline_source;
-	uint64_t began_ns; /* CLOCK_MONOTONIC, of what is in work */
+	sd_event_source *pause_source; /* until the next may begin */
+	uint64_t began_ns;	       /* CLOCK_MONOTONIC, of what is in work */
 	/* of the last publication */
 	uint64_t n_symbolized, n_indexed;
 	/* since the start */
@@ -69,7 +70,7 @@ void indexing_deinit(struct daemon *daemon);
 
 /* use */
 
-/* What a publication's worker has said. */
+/* What a publication's worker has said. Objects that are not of this boot are passed over. */
 void indexing_note(struct daemon *daemon, const struct job_builds_head *head,
 		   const struct job_build *items);
 /* A publication has ended: something may be begun. */

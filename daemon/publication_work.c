@@ -4,7 +4,6 @@
  * goes on or ends. Which worker, and what where there is none: symbolizer.h.
  */
 #include <string.h>
-#include <unistd.h>
 #include "clock.h"
 #include "daemon.h"
 #include "host.h"
@@ -101,24 +100,6 @@ static void fail_worker(struct daemon *d, const struct problem *problem)
 	publication_go_on(d, PUBLICATION_WORKING);
 }
 
-/*
- * One that is not our child says itself what it took: it had one CPU at the most, and no more
- * memory than the machine has.
- */
-static void bound_claims(struct publication *p)
-{
-	uint64_t wall_ns = clock_monotonic_ns() - p->worker_began_ns;
-	uint64_t machine_bytes =
-		(uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-
-	if (worker_pid(p->worker) != 0)
-		return;
-	if (p->end.cpu_ns > wall_ns)
-		p->end.cpu_ns = wall_ns;
-	if (p->end.rss_bytes_max > machine_bytes)
-		p->end.rss_bytes_max = machine_bytes;
-}
-
 static void on_worker_ended(struct daemon *d)
 {
 	struct publication *p = &d->publication;
@@ -127,7 +108,7 @@ static void on_worker_ended(struct daemon *d)
 
 	if (r == WORKER_E_RUNNING)
 		return;
-	bound_claims(p);
+	symbolizer_bound_claims(p->worker, clock_monotonic_ns() - p->worker_began_ns, &p->end);
 	p->worker_source = sd_event_source_disable_unref(p->worker_source);
 	p->deadline_source = sd_event_source_disable_unref(p->deadline_source);
 	publication_add_cpu(d, p->end.cpu_ns);

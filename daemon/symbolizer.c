@@ -83,6 +83,19 @@ int symbolizer_start(struct symbolizer *s, struct log *log, const struct worker_
 	return 0;
 }
 
+void symbolizer_bound_claims(const struct worker *worker, uint64_t wall_ns, struct worker_end *end)
+{
+	uint64_t machine_bytes =
+		(uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (worker_pid(worker) != 0)
+		return;
+	if (end->cpu_ns > wall_ns)
+		end->cpu_ns = wall_ns;
+	if (end->rss_bytes_max > machine_bytes)
+		end->rss_bytes_max = machine_bytes;
+}
+
 bool symbolizer_give_up(struct symbolizer *s, const struct problem *why)
 {
 	if (s->is_given_up)

@@ -14,6 +14,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include "base/macros.h"
 #include "base/problem.h"
 #include "job.h"
@@ -42,6 +43,11 @@ void symbolizer_expect(struct symbolizer *symbolizer, struct log *log);
 must_check int symbolizer_start(struct symbolizer *symbolizer, struct log *log,
 				const struct worker_config *config, struct job *job,
 				struct worker **ret_worker, struct problem *problem);
+/*
+ * One that is not our child says itself what it took: it had one CPU at the most, for wall_ns, and
+ * no more memory than the machine has.
+ */
+void symbolizer_bound_claims(const struct worker *worker, uint64_t wall_ns, struct worker_end *end);
 /*
  * The worker has failed and there is no other time: from now on forks, without a vmlinux. False:
  * that has been tried.
