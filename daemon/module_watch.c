@@ -122,6 +122,9 @@ static int translate(struct daemon *d, const struct host_map *map,
 	if (r == 0 && translation_figures(translation)->n_no_room && places_forget(d)) {
 		translation_free(translation);
 		r = translation_new(map->map, &map->kallsyms, w->placement, &translation);
+		/* the one in use would go on with places that are nobody's any more */
+		if (r < 0)
+			doubt_all(w);
 	}
 	if (r == 0)
 		*ret_translation = translation;
