@@ -175,6 +175,15 @@ static void fail_folder(struct daemon *d, const struct problem *why)
 		log_event(d->log, LOG_INDEX_FAILED, LOG_TEXT("reason", why->text));
 }
 
+/* What is in work was not at fault: it need not wait for longer than all others do. */
+static void put_off(struct indexing *x)
+{
+	struct indexing_build *build = find_build(x, &x->now.id);
+
+	if (build)
+		build->tried_ns = 0;
+}
+
 /* writing */
 
 struct written {
@@ -287,6 +296,8 @@ static void take_written(struct daemon *d, const struct written *written)
 	x->n_removed += n_removed;
 	if (n_removed)
 		log_event(d->log, LOG_INDEX_REMOVED, LOG_U64("files", n_removed));
+	if (index && written->problem.text[0] && written->is_of_folder)
+		put_off(x);
 	if (written->problem.text[0] && written->is_of_folder)
 		fail_folder(d, &written->problem);
 	else if (written->problem.text[0])
@@ -496,6 +507,7 @@ static void begin_build(struct daemon *d, struct indexing_build *build)
 	r = start_worker(d, &problem);
 	if (r == 0)
 		return;
+	put_off(x);
 	if (!problem.text[0])
 		problem_set(&problem, r, "start the worker: %s", strerror(-r));
 	fail_folder(d, &problem);

@@ -152,6 +152,23 @@ static void test_indexing_failures_follow_each_other_slowly(void **state)
 	assert_int_equal(indexing_n_waiting(&f->d.indexing), 0);
 }
 
+/* Nobody tried it: when there is a worker again it is its turn, and not hours later. */
+static void test_indexing_object_is_not_to_blame_for_the_worker(void **state)
+{
+	struct fixture *f = *state;
+
+	f->d.publication.symbolizer.socket = "/tmp/autofdod-test-nowhere";
+	f->d.publication.symbolizer.has_unit = true;
+	note(f, KERNEL_ID, 1, "vmlinux");
+	indexing_start(&f->d);
+	assert_int_equal(f->d.indexing.n_failed, 1);
+	note(f, KERNEL_ID, 1, "vmlinux");
+	assert_int_equal(indexing_n_waiting(&f->d.indexing), 1);
+	/* but not at once */
+	indexing_start(&f->d);
+	assert_int_equal(f->d.indexing.n_failed, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -159,6 +176,7 @@ int main(void)
 		TEST(test_indexing_objects_that_are_not_here_are_passed_over),
 		TEST(test_indexing_name_is_not_the_workers),
 		TEST(test_indexing_failures_follow_each_other_slowly),
+		TEST(test_indexing_object_is_not_to_blame_for_the_worker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
