@@ -159,9 +159,11 @@ static size_t upper_piece(struct unit_frames *uf, uint64_t vaddr)
 	size_t lo = uf->last_piece, hi = uf->n_pieces;
 
 	if (lo < hi && uf->pieces[lo].lo_vaddr <= vaddr)
-		for (size_t i = 0; i < N_STEPS; i++)
-			if (++lo == hi || uf->pieces[lo].lo_vaddr > vaddr)
+		for (size_t i = 0; i < N_STEPS; i++) {
+			lo++;
+			if (lo == hi || uf->pieces[lo].lo_vaddr > vaddr)
 				return lo;
+		}
 	if (lo >= hi || uf->pieces[lo].lo_vaddr > vaddr)
 		lo = 0;
 	while (lo < hi) {
