@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A library to preload into stress-ng: marks the part in which a stressor runs,
- * without the 9 million instructions of the kernel's that starting stress-ng takes.
+ * A library to preload into programs that know of no marks, so that their start is
+ * outside of the measured part: 9 million instructions of the kernel's.
+ *
  * stress-ng says through libbsd's setproctitle() what a stressor does: "[run]" before
  * its loop, "[deinit]" after it (stress-ng 0.15.06, core-helper.c,
- * stress_set_proc_state()). Titles are all that is lost.
+ * stress_set_proc_state()); titles are all that is lost. iperf3 is its library's
+ * iperf_run_client(): from the connection to the exchange of results.
  */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <stdarg.h>
 
 #include "plumbing.h"
 
-__attribute__((visibility("default"))) void setproctitle(const char *format, ...)
+#define EXPORT __attribute__((visibility("default")))
+
+struct iperf_test;
+int iperf_run_client(struct iperf_test *test);
+void setproctitle(const char *format, ...);
+
+EXPORT void setproctitle(const char *format, ...)
 {
 	char title[256];
 	va_list args;
@@ -22,4 +32,17 @@ __attribute__((visibility("default"))) void setproctitle(const char *format, ...
 		mark_start();
 	else if (strstr(title, "[deinit]"))
 		mark_stop();
+}
+
+EXPORT int iperf_run_client(struct iperf_test *test)
+{
+	int (*run)(struct iperf_test *test) = dlsym(RTLD_NEXT, "iperf_run_client");
+	int r;
+
+	if (!run)
+		die("no libiperf");
+	mark_start();
+	r = run(test);
+	mark_stop();
+	return r;
 }
